@@ -1,0 +1,25 @@
+#include "base/error.h"
+
+#include <cstring>
+
+#include "base/text.h"
+
+namespace linnet {
+
+std::string errno_text(int code) {
+  const char* description = strerrordesc_np(code);
+  if (description == nullptr) {
+    return concat("errno ", code);
+  }
+  std::string text = description;
+  // "No such file" becomes "no such file", but "RPC ..." stays: messages continue a sentence.
+  if (text.size() > 1 && text[1] >= 'a' && text[1] <= 'z') {
+    text[0] = static_cast<char>(text[0] | 0x20);
+  }
+  return text;
+}
+
+SystemError::SystemError(int code, std::string_view what)
+    : std::runtime_error(concat(what, ": ", errno_text(code))), code_(code) {}
+
+}  // namespace linnet

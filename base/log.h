@@ -1,0 +1,16 @@
+// Messages for people, on stderr: stdout belongs to the protocol.
+#pragma once
+
+#include <string_view>
+
+namespace linnet {
+
+// The program's CNI name, put in front of every message. `name` must outlive the program's logging.
+void set_log_name(std::string_view name);
+
+// One line "name: warning: message", in one write(2), so that lines of concurrent plugins on a shared
+// stderr do not mix. Errors of writing are ignored: there is nobody left to tell.
+void log_warning(std::string_view message);
+void log_info(std::string_view message);
+
+}  // namespace linnet

@@ -1,0 +1,83 @@
+// Finding and executing plugins.
+// Source: CNI specification 1.1.0, sections 3 and 4.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "libcni/request.h"
+#include "libcni/result.h"
+
+namespace linnet::cni {
+
+// The first regular file of that name along `path`. Throws Error(kInvalidEnvironment) for a type that
+// is no plain name, and for one that is in none of the folders (the message lists them).
+[[nodiscard]] std::string find_plugin(std::string_view type, std::span<const std::string> path);
+
+struct PluginOutput {
+  int exit_code = 0;       // 128 + signal when a signal ended it
+  std::string standard_output;
+  std::string standard_error;
+};
+
+// One execution of a plugin, in two steps: start() returns while the child is still loading, and the
+// child has done nothing before run() gives it its configuration, since every plugin reads stdin to
+// the end first. So a caller can prepare the ground meanwhile, and walk away from it at no cost: a
+// process destroyed before run() is killed and reaped.
+//
+// A busy text file (ETXTBSY: it is being replaced) is retried up to five times, a second apart.
+class PluginProcess {
+ public:
+  // `overrides` are set on top of this process's environment. Throws SystemError.
+  [[nodiscard]] static PluginProcess start(const std::string& executable,
+                                           const std::map<std::string, std::string>& overrides);
+  PluginProcess(PluginProcess&& other) noexcept;
+  PluginProcess& operator=(PluginProcess&& other) noexcept;
+  PluginProcess(const PluginProcess&) = delete;
+  PluginProcess& operator=(const PluginProcess&) = delete;
+  ~PluginProcess();
+
+  // Writes `configuration`, collects both outputs (each at most 16 MiB) and waits. A child that is
+  // still there after `timeout` is killed: Error(kTryAgainLater). No timeout: waits for ever.
+  [[nodiscard]] PluginOutput run(std::string_view configuration,
+                                 std::optional<std::chrono::milliseconds> timeout = {});
+
+ private:
+  PluginProcess() = default;
+  pid_t pid_ = -1;
+  UniqueFd input_;
+  UniqueFd output_;
+  UniqueFd error_;
+};
+
+// What a finished plugin said: nothing thrown on exit code 0; else its error object, or, when it
+// printed none, an Error(kInternal) with its stderr. Standard error of a success is forwarded.
+void throw_if_failed(const PluginOutput& output, std::string_view executable, std::string_view verb);
+
+// A delegate (IPAM) of a plugin: the plugin's own configuration and environment, another executable.
+// Source: specification section 4, "Plugin Delegation".
+class Delegate {
+ public:
+  // Finds the executable; throws as find_plugin.
+  Delegate(std::string_view type, const Request& request);
+
+  // Starts the child early; see PluginProcess. `verb` becomes its CNI_COMMAND.
+  [[nodiscard]] PluginProcess start(Verb verb) const;
+  // The result of an ADD that was started. Throws the delegate's error.
+  [[nodiscard]] Result finish_add(PluginProcess process, const NetConf& conf) const;
+  // DEL, CHECK, GC or STATUS from start to end.
+  void run(Verb verb, const NetConf& conf) const;
+
+ private:
+  std::string executable_;
+};
+
+}  // namespace linnet::cni
