@@ -1,0 +1,42 @@
+// What every plugin's main shares: request, version negotiation, dispatch, one JSON document out.
+// Source: CNI specification 1.1.0, sections 2 and 5.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "libcni/request.h"
+#include "libcni/result.h"
+#include "libcni/version.h"
+
+namespace linnet::skel {
+
+// The verbs of one plugin. A verb left out succeeds without doing anything.
+struct Plugin {
+  std::string_view name;   // its CNI name
+  std::string_view about;  // one sentence: what ADD makes
+  std::span<const std::string_view> versions = cni::kAllVersions;
+  cni::Result (*add)(const cni::Request&, const cni::NetConf&) = nullptr;
+  void (*del)(const cni::Request&, const cni::NetConf&) = nullptr;
+  void (*check)(const cni::Request&, const cni::NetConf&) = nullptr;
+  void (*gc)(const cni::Request&, const cni::NetConf&) = nullptr;
+  void (*status)(const cni::Request&, const cni::NetConf&) = nullptr;
+};
+
+// Where a plugin reads and writes; descriptors, so that tests can pass pipes.
+struct Streams {
+  int input = 0;
+  int output = 1;
+  cni::Environment environment = cni::process_environment;
+};
+
+// Runs the verb that the environment asks for and returns the exit code: 0, or 1 with the error object
+// on the output. Without CNI_COMMAND, or with --help, says on stderr what the plugin is and which
+// versions it speaks. ADD and DEL of the namespace that the plugin itself runs in are refused before
+// anything is done (code 8), unless CNI_NETNS_OVERRIDE is 1 or true. A configuration key that nobody
+// knows is a warning on stderr.
+[[nodiscard]] int run(const Plugin& plugin, std::span<const char* const> arguments,
+                      const Streams& streams = {});
+
+}  // namespace linnet::skel
