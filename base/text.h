@@ -54,7 +54,8 @@ template <std::integral T>
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 // In double quotes, control characters and quotes escaped, cut to `limit` bytes with an ellipsis: fit
-// for a message that shows input nobody has checked.
+// for a message that shows input nobody has checked. Call it qualified where <nlohmann/json.hpp> is
+// included: for a std::string, argument-dependent lookup finds std::quoted as well and prefers it.
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t limit = 200);
 
 [[nodiscard]] std::string to_hex(std::span<const unsigned char> bytes);

@@ -26,8 +26,8 @@ enum class Code : int {
 };
 
 // What ends a verb. `what()` is the message with the details appended, for people; message() and
-// details() are the two fields of the protocol. Messages say what was tried with which values, start
-// in lower case and carry no "failed to".
+// details() are the two fields of the protocol. Messages say what was tried with which values,
+// start in lower case and carry no "failed to".
 class Error : public std::runtime_error {
  public:
   Error(Code code, std::string message, std::string details = {});

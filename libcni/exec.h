@@ -18,20 +18,21 @@
 
 namespace linnet::cni {
 
-// The first regular file of that name along `path`. Throws Error(kInvalidEnvironment) for a type that
-// is no plain name, and for one that is in none of the folders (the message lists them).
+// The first regular file of that name along `path`. Throws Error(kInvalidNetworkConfig) for a type
+// that is no plain name, and Error(kInvalidEnvironment) for one that is in none of the folders (the
+// message lists them).
 [[nodiscard]] std::string find_plugin(std::string_view type, std::span<const std::string> path);
 
 struct PluginOutput {
-  int exit_code = 0;       // 128 + signal when a signal ended it
+  int exit_code = 0;  // 128 + signal when a signal ended it
   std::string standard_output;
   std::string standard_error;
 };
 
-// One execution of a plugin, in two steps: start() returns while the child is still loading, and the
-// child has done nothing before run() gives it its configuration, since every plugin reads stdin to
-// the end first. So a caller can prepare the ground meanwhile, and walk away from it at no cost: a
-// process destroyed before run() is killed and reaped.
+// One execution of a plugin, in two steps: start() returns while the child is still loading, and
+// the child has done nothing before run() gives it its configuration, since every plugin reads
+// stdin to the end first. So a caller can prepare the ground meanwhile, and walk away from it at no
+// cost: a process destroyed before run() is killed and reaped.
 //
 // A busy text file (ETXTBSY: it is being replaced) is retried up to five times, a second apart.
 class PluginProcess {
@@ -45,25 +46,34 @@ class PluginProcess {
   PluginProcess& operator=(const PluginProcess&) = delete;
   ~PluginProcess();
 
-  // Writes `configuration`, collects both outputs (each at most 16 MiB) and waits. A child that is
-  // still there after `timeout` is killed: Error(kTryAgainLater). No timeout: waits for ever.
+  // Writes `configuration`, collects both outputs (each at most 16 MiB, else the child is killed:
+  // Error(kIoFailure)) and waits. A child that does not read its configuration is no error. One
+  // that is still there after `timeout` is killed: Error(kTryAgainLater). No timeout: waits for
+  // ever. Throws SystemError; ECHILD when this process lets the kernel reap its children (SIGCHLD
+  // ignored).
   [[nodiscard]] PluginOutput run(std::string_view configuration,
                                  std::optional<std::chrono::milliseconds> timeout = {});
 
  private:
   PluginProcess() = default;
+  void kill_and_reap() noexcept;
+  [[nodiscard]] int wait();
+
+  std::string executable_;
   pid_t pid_ = -1;
   UniqueFd input_;
   UniqueFd output_;
   UniqueFd error_;
 };
 
-// What a finished plugin said: nothing thrown on exit code 0; else its error object, or, when it
-// printed none, an Error(kInternal) with its stderr. Standard error of a success is forwarded.
-void throw_if_failed(const PluginOutput& output, std::string_view executable, std::string_view verb);
+// What a finished plugin said: nothing thrown on exit code 0; else its error object with code and
+// details, the message behind `plugin type="bridge" failed (add): `, or, when it printed none, an
+// Error(kInternal) with its stderr. Standard error of a success is forwarded to this process's.
+void throw_if_failed(const PluginOutput& output, std::string_view executable,
+                     std::string_view verb);
 
-// A delegate (IPAM) of a plugin: the plugin's own configuration and environment, another executable.
-// Source: specification section 4, "Plugin Delegation".
+// A delegate (IPAM) of a plugin: the plugin's own configuration and environment, another
+// executable. Source: specification section 4, "Plugin Delegation".
 class Delegate {
  public:
   // Finds the executable; throws as find_plugin.
@@ -71,7 +81,8 @@ class Delegate {
 
   // Starts the child early; see PluginProcess. `verb` becomes its CNI_COMMAND.
   [[nodiscard]] PluginProcess start(Verb verb) const;
-  // The result of an ADD that was started. Throws the delegate's error.
+  // The result of an ADD that was started. Throws the delegate's error, and Error(kDecodingFailure)
+  // for a result that cannot be read.
   [[nodiscard]] Result finish_add(PluginProcess process, const NetConf& conf) const;
   // DEL, CHECK, GC or STATUS from start to end.
   void run(Verb verb, const NetConf& conf) const;

@@ -1,5 +1,5 @@
-// JSON as the protocol uses it: bounded, with keys matched without regard to case, and with messages
-// that name key, value and way out.
+// JSON as the protocol uses it: bounded, with keys matched without regard to case, and with
+// messages that name key, value and way out.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,8 @@ namespace linnet::cni {
 
 using Json = nlohmann::json;
 
+enum class Code : int;  // libcni/error.h
+
 // Parses one document. Throws Error(kDecodingFailure) that says where `what` ("the configuration on
 // stdin") stops being JSON, and for nesting deeper than 128 levels.
 [[nodiscard]] Json parse_json(std::string_view text, std::string_view what);
@@ -25,10 +27,13 @@ using Json = nlohmann::json;
 // its value is JSON null, or when `object` is not an object.
 [[nodiscard]] const Json* find_key(const Json& object, std::string_view key);
 
+// `value` in a few words for a message: text in quotes, numbers as they are, "a list", "an object".
+[[nodiscard]] std::string describe(const Json& value);
+
 // Reads the members of one JSON object and remembers which were asked for.
 //
 // Every reader returns absent for a missing or null member. A member of another type throws
-// Error(`code`), by default kInvalidNetworkConfig, with a message such as
+// Error(`code`), kInvalidNetworkConfig unless the constructor got another, with a message such as
 //     "mtu": expected an integer, got "1500"
 // where nested objects show their path ("ipam.ranges[0][1].subnet").
 class ObjectReader {
@@ -36,6 +41,7 @@ class ObjectReader {
   // `path` is the object's own name in messages, empty for the top. `object` must outlive the
   // reader. Throws when `object` is not a JSON object.
   ObjectReader(const Json& object, std::string path);
+  ObjectReader(const Json& object, std::string path, Code code);
 
   [[nodiscard]] std::optional<std::string> text(std::string_view key);
   [[nodiscard]] std::optional<bool> boolean(std::string_view key);
@@ -61,8 +67,14 @@ class ObjectReader {
       const std::vector<std::string_view>& also_known) const;
 
  private:
+  // The member, remembered as asked for; throws unless `accepts` is true of it.
+  const Json* find(std::string_view key, bool (*accepts)(const Json&), std::string_view expected);
+  [[noreturn]] void fail_type(std::string_view key, std::string_view expected,
+                              const Json& value) const;
+
   const Json& object_;
   std::string path_;
+  Code code_;
   std::vector<std::string> asked_;
 };
 

@@ -1,5 +1,5 @@
-// What a runtime asks a plugin: the verb and names from the environment, the configuration from stdin.
-// Source: CNI specification 1.1.0, "Parameters" and section 5.
+// What a runtime asks a plugin: the verb and names from the environment, the configuration from
+// stdin. Source: CNI specification 1.1.0, "Parameters" and section 5.
 #pragma once
 
 #include <functional>
@@ -24,19 +24,22 @@ using Environment = std::function<std::optional<std::string>(std::string_view)>;
 
 struct Request {
   Verb verb = Verb::kVersion;
-  std::string container_id;
-  std::string netns;   // path, may be empty for DEL
-  std::string ifname;
-  std::string args;    // CNI_ARGS as given
+  std::string container_id;       // empty for verbs that are about no attachment
+  std::string netns;              // path, may be empty for DEL
+  std::string ifname;             // empty for verbs that are about no attachment
+  std::string args;               // CNI_ARGS as given
   std::vector<std::string> path;  // CNI_PATH, cut at ':'
 };
 
-// CNI_COMMAND and what the verb requires, validated in the order of the reference: a container id or
-// interface name that is present but wrong first, then all missing variables in one error. Throws
-// Error(kInvalidEnvironment) that names the variable and its value. Absent when CNI_COMMAND is unset.
+// CNI_COMMAND and what the verb requires, validated in the order of the reference: a container id
+// or interface name that is present but wrong first, then all missing variables in one error. What
+// the verb does not require is not validated. Throws Error(kInvalidEnvironment) that names the
+// variable and its value. Absent when CNI_COMMAND is unset or empty.
 [[nodiscard]] std::optional<Request> parse_request(const Environment& environment);
 
-// Expressions of the specification. Each returns an empty text for a valid value, else the problem.
+// Expressions of the specification. Each returns an empty text for a valid value, else the problem,
+// which shows the value. A container id is at most 200 bytes long, a network name 255, so that the
+// file names that state is kept under stay possible.
 [[nodiscard]] std::string problem_with_container_id(std::string_view id);
 [[nodiscard]] std::string problem_with_network_name(std::string_view name);
 [[nodiscard]] std::string problem_with_ifname(std::string_view ifname);
@@ -62,19 +65,19 @@ struct NetConf {
   std::string cni_version;  // of the configuration; "0.1.0" when it has none
   std::string name;
   std::string type;
-  std::string ipam_type;    // empty: no "ipam" or no "ipam.type"
+  std::string ipam_type;  // empty: no "ipam" or no "ipam.type"
   Dns dns;
   bool dns_given = false;
   std::optional<Result> prev_result;
   std::vector<AttachmentKey> valid_attachments;  // of GC
-  std::string raw;          // the text as it came on stdin, to hand to a delegate
-  Json json;                // the same, parsed
+  std::string raw;  // the text as it came on stdin, to hand to a delegate
+  Json json;        // the same, parsed
 };
 
-// Checks in the reference's order: JSON (kDecodingFailure), network name (kInvalidNetworkConfig), gates
-// of CHECK, GC and STATUS, then the version itself (kIncompatibleVersion). Where `verb` is DEL or GC a
-// malformed prevResult, dns or ipam is left out with a warning instead of an error: cleaning up must
-// not depend on it. CHECK without a prevResult is kInvalidNetworkConfig.
+// Checks in the reference's order: JSON (kDecodingFailure), network name (kInvalidNetworkConfig),
+// gates of CHECK, GC and STATUS, then the version itself (kIncompatibleVersion). Where `verb` is
+// DEL or GC a malformed prevResult, dns or ipam is left out with a warning instead of an error:
+// cleaning up must not depend on it. CHECK without a prevResult is kInvalidNetworkConfig.
 [[nodiscard]] NetConf parse_net_conf(std::string text, Verb verb,
                                      std::span<const std::string_view> supported);
 

@@ -31,11 +31,12 @@ struct Streams {
   cni::Environment environment = cni::process_environment;
 };
 
-// Runs the verb that the environment asks for and returns the exit code: 0, or 1 with the error object
-// on the output. Without CNI_COMMAND, or with --help, says on stderr what the plugin is and which
-// versions it speaks. ADD and DEL of the namespace that the plugin itself runs in are refused before
-// anything is done (code 8), unless CNI_NETNS_OVERRIDE is 1 or true. A configuration key that nobody
-// knows is a warning on stderr.
+// Runs the verb that the environment asks for and returns the exit code: 0, or 1 with the error
+// object on the output. Without CNI_COMMAND, or with --help, says on stderr what the plugin is and
+// which versions it speaks. ADD and DEL of the namespace that the plugin itself runs in are refused
+// before anything is done (code 8), unless CNI_NETNS_OVERRIDE is 1 or true. A configuration key
+// that nobody knows is a warning on stderr, on ADD only. An answer that cannot be written is 1,
+// with a message on stderr. SIGPIPE is ignored from here on, in the whole process.
 [[nodiscard]] int run(const Plugin& plugin, std::span<const char* const> arguments,
                       const Streams& streams = {});
 

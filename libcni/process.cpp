@@ -1,0 +1,335 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "libcni/error.h"
+#include "libcni/exec.h"
+
+namespace linnet::cni {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Deadline = std::optional<Clock::time_point>;
+
+constexpr std::size_t kMaxOutput = std::size_t{16} << 20U;
+constexpr int kBusyRetries = 5;
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+// A descriptor 0, 1 or 2 (the caller has closed its own) would be overwritten by the redirections
+// of the child.
+UniqueFd above_standard(UniqueFd fd) {
+  if (fd.get() > STDERR_FILENO) {
+    return fd;
+  }
+  UniqueFd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (!moved) {
+    throw SystemError(errno, "duplicate a pipe");
+  }
+  return moved;
+}
+
+// A pipe and not a socket pair, whose writer could do without SIGPIPE: shell plugins read
+// /dev/stdin, which cannot be opened when it is a socket.
+Pipe make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    throw SystemError(errno, "make a pipe");
+  }
+  UniqueFd read(ends[0]);
+  UniqueFd write(ends[1]);
+  return {above_standard(std::move(read)), above_standard(std::move(write))};
+}
+
+// Keeps SIGPIPE from this thread while it writes to a child that may be gone, and takes back the
+// one that the write caused: the signal dispositions belong to the program that uses the library.
+class SigpipeBlock {
+ public:
+  SigpipeBlock() {
+    sigemptyset(&sigpipe_);
+    sigaddset(&sigpipe_, SIGPIPE);
+    sigset_t pending;
+    sigemptyset(&pending);
+    ::sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  SigpipeBlock(const SigpipeBlock&) = delete;
+  SigpipeBlock& operator=(const SigpipeBlock&) = delete;
+  ~SigpipeBlock() {
+    if (raised_ && !was_pending_) {
+      const timespec at_once{};
+      while (::sigtimedwait(&sigpipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+      }
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  void raised() { raised_ = true; }
+
+ private:
+  sigset_t sigpipe_{};
+  sigset_t before_{};
+  bool was_pending_ = false;
+  bool raised_ = false;
+};
+
+class SpawnSettings {
+ public:
+  SpawnSettings(const UniqueFd& input, const UniqueFd& output, const UniqueFd& error) {
+    check(::posix_spawn_file_actions_init(&actions_));
+    check(::posix_spawnattr_init(&attributes_));
+    check(::posix_spawn_file_actions_adddup2(&actions_, input.get(), STDIN_FILENO));
+    check(::posix_spawn_file_actions_adddup2(&actions_, output.get(), STDOUT_FILENO));
+    check(::posix_spawn_file_actions_adddup2(&actions_, error.get(), STDERR_FILENO));
+    // Daemons ignore SIGPIPE and block signals for themselves; a plugin shall not inherit that.
+    sigset_t signals;
+    sigemptyset(&signals);
+    check(::posix_spawnattr_setsigmask(&attributes_, &signals));
+    sigaddset(&signals, SIGPIPE);
+    check(::posix_spawnattr_setsigdefault(&attributes_, &signals));
+    check(::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+  ~SpawnSettings() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  [[nodiscard]] const posix_spawn_file_actions_t* actions() const { return &actions_; }
+  [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
+
+ private:
+  static void check(int code) {
+    if (code != 0) {
+      throw SystemError(code, "prepare a child process");
+    }
+  }
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+std::vector<std::string> child_environment(const std::map<std::string, std::string>& overrides) {
+  std::vector<std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    if (!overrides.contains(std::string(variable.substr(0, variable.find('='))))) {
+      variables.emplace_back(variable);
+    }
+  }
+  for (const auto& [name, value] : overrides) {
+    variables.push_back(concat(name, '=', value));
+  }
+  return variables;
+}
+
+pid_t spawn(const std::string& executable, const SpawnSettings& settings,
+            const std::map<std::string, std::string>& overrides) {
+  std::vector<std::string> variables = child_environment(overrides);
+  std::vector<char*> environment;
+  for (std::string& variable : variables) {
+    environment.push_back(variable.data());
+  }
+  environment.push_back(nullptr);
+  std::string name = executable;
+  std::array<char*, 2> arguments = {name.data(), nullptr};
+  for (int attempt = 0;; ++attempt) {
+    pid_t pid = -1;
+    const int code = ::posix_spawn(&pid, executable.c_str(), settings.actions(),
+                                   settings.attributes(), arguments.data(), environment.data());
+    if (code == 0) {
+      return pid;
+    }
+    if (code != ETXTBSY || attempt == kBusyRetries) {
+      throw SystemError(code, concat("execute ", executable));
+    }
+    // Somebody is writing the file, or forked while writing it; the kernel has no event for the
+    // end.
+    const timespec pause{.tv_sec = 1, .tv_nsec = 0};
+    ::clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
+  }
+}
+
+// Milliseconds until the deadline, rounded up; -1 without one.
+int poll_timeout(const Deadline& deadline) {
+  if (!deadline) {
+    return -1;
+  }
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT32_MAX));
+}
+
+// The conversation with one child: its input, until all is written or nobody reads it any more, and
+// both outputs until their end.
+class Conversation {
+ public:
+  Conversation(UniqueFd& input, UniqueFd& output, UniqueFd& error, std::string_view configuration)
+      : input_(input), output_(output), error_(error), unwritten_(configuration) {
+    const int flags = ::fcntl(input.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(input.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+      throw SystemError(errno, "make a pipe non-blocking");
+    }
+  }
+
+  // False when the deadline passed first.
+  [[nodiscard]] bool finish(const Deadline& deadline, PluginOutput& result) {
+    while (input_ || output_ || error_) {
+      // A negative descriptor is left out by poll(2).
+      std::array<pollfd, 3> ends = {
+          {{input_.get(), POLLOUT, 0}, {output_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}}};
+      const int ready = ::poll(ends.data(), ends.size(), poll_timeout(deadline));
+      if (ready == 0) {
+        return false;
+      }
+      if (ready < 0 && errno != EINTR) {
+        throw SystemError(errno, "wait for the output of a plugin");
+      }
+      if (ready > 0) {
+        if (ends[0].revents != 0) {
+          write_some();
+        }
+        if (ends[1].revents != 0) {
+          read_some(output_, result.standard_output);
+        }
+        if (ends[2].revents != 0) {
+          read_some(error_, result.standard_error);
+        }
+      }
+    }
+    return true;
+  }
+
+ private:
+  void write_some() {
+    const ssize_t written = ::write(input_.get(), unwritten_.data(), unwritten_.size());
+    if (written >= 0) {
+      unwritten_.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EPIPE) {
+      sigpipe_.raised();
+      unwritten_ = {};
+    } else if (errno != EAGAIN && errno != EINTR) {
+      throw SystemError(errno, "write the configuration of a plugin");
+    }
+    if (unwritten_.empty()) {
+      input_.reset();
+    }
+  }
+
+  static void read_some(UniqueFd& fd, std::string& collected) {
+    std::array<char, 16384> buffer;
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got > 0) {
+      collected.append(buffer.data(), static_cast<std::size_t>(got));
+      if (collected.size() > kMaxOutput) {
+        throw Error(Code::kIoFailure, concat("more than ", kMaxOutput, " bytes of output"));
+      }
+    } else if (got == 0) {
+      fd.reset();
+    } else if (errno != EINTR && errno != EAGAIN) {
+      throw SystemError(errno, "read the output of a plugin");
+    }
+  }
+
+  SigpipeBlock sigpipe_;
+  UniqueFd& input_;
+  UniqueFd& output_;
+  UniqueFd& error_;
+  std::string_view unwritten_;
+};
+
+}  // namespace
+
+PluginProcess PluginProcess::start(const std::string& executable,
+                                   const std::map<std::string, std::string>& overrides) {
+  Pipe input = make_pipe();
+  Pipe output = make_pipe();
+  Pipe error = make_pipe();
+  const SpawnSettings settings(input.read, output.write, error.write);
+  PluginProcess process;
+  process.executable_ = executable;
+  process.pid_ = spawn(executable, settings, overrides);
+  process.input_ = std::move(input.write);
+  process.output_ = std::move(output.read);
+  process.error_ = std::move(error.read);
+  return process;
+}
+
+PluginProcess::PluginProcess(PluginProcess&& other) noexcept
+    : executable_(std::move(other.executable_)),
+      pid_(std::exchange(other.pid_, -1)),
+      input_(std::move(other.input_)),
+      output_(std::move(other.output_)),
+      error_(std::move(other.error_)) {}
+
+PluginProcess& PluginProcess::operator=(PluginProcess&& other) noexcept {
+  if (this != &other) {
+    kill_and_reap();
+    executable_ = std::move(other.executable_);
+    pid_ = std::exchange(other.pid_, -1);
+    input_ = std::move(other.input_);
+    output_ = std::move(other.output_);
+    error_ = std::move(other.error_);
+  }
+  return *this;
+}
+
+PluginProcess::~PluginProcess() {
+  kill_and_reap();
+}
+
+void PluginProcess::kill_and_reap() noexcept {
+  if (pid_ < 0) {
+    return;
+  }
+  ::kill(pid_, SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+}
+
+int PluginProcess::wait() {
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0) {
+    if (errno != EINTR) {
+      pid_ = -1;
+      throw SystemError(errno, concat("wait for ", executable_));
+    }
+  }
+  pid_ = -1;
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+PluginOutput PluginProcess::run(std::string_view configuration,
+                                std::optional<std::chrono::milliseconds> timeout) {
+  const Deadline deadline = timeout ? Deadline(Clock::now() + *timeout) : std::nullopt;
+  PluginOutput result;
+  try {
+    Conversation conversation(input_, output_, error_, configuration);
+    if (!conversation.finish(deadline, result)) {
+      throw Error(Code::kTryAgainLater,
+                  concat("no answer within ", timeout->count(), " ms, killed"),
+                  std::string(trim(result.standard_error)));
+    }
+  } catch (const Error& error) {
+    kill_and_reap();
+    throw Error(error.code(), concat(executable_, ": ", error.message()), error.details());
+  }
+  result.exit_code = wait();
+  return result;
+}
+
+}  // namespace linnet::cni

@@ -1,0 +1,180 @@
+#include "plugins/skel/plugin.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "libcni/error.h"
+#include "libcni/plugin_keys.h"
+
+namespace linnet::skel {
+
+namespace {
+
+using cni::Code;
+using cni::Error;
+using cni::Json;
+using cni::NetConf;
+using cni::Request;
+using cni::Verb;
+
+constexpr std::size_t kMaxConfiguration = std::size_t{16} << 20U;
+
+void write_about(const Plugin& plugin) {
+  const std::vector<std::string> versions(plugin.versions.begin(), plugin.versions.end());
+  write_all(STDERR_FILENO,
+            concat("CNI ", plugin.name, " plugin of linnet: ", plugin.about,
+                   "\nCNI protocol versions supported: ", join(versions, ", "), "\n"),
+            "stderr");
+}
+
+bool wants_help(std::span<const char* const> arguments) {
+  return std::ranges::any_of(arguments, [](std::string_view argument) {
+    return argument == "--help" || argument == "-h";
+  });
+}
+
+bool may_run_in_target(const cni::Environment& environment) {
+  const std::string value = environment("CNI_NETNS_OVERRIDE").value_or("");
+  return value == "1" || equals_ignoring_case(value, "true");
+}
+
+// A runtime that passes the host's own namespace by mistake would have the plugin rename, move and
+// delete the host's interfaces. A path that cannot be opened is no such mistake: DEL comes after
+// the namespace is gone.
+void refuse_own_namespace(const Request& request, const cni::Environment& environment) {
+  const bool concerned = request.verb == Verb::kAdd || request.verb == Verb::kDel;
+  struct stat target {};
+  struct stat own {};
+  if (!concerned || request.netns.empty() || ::stat(request.netns.c_str(), &target) != 0 ||
+      ::stat("/proc/thread-self/ns/net", &own) != 0) {
+    return;
+  }
+  if (target.st_dev == own.st_dev && target.st_ino == own.st_ino &&
+      !may_run_in_target(environment)) {
+    throw Error(Code::kInvalidNetns,
+                concat("CNI_NETNS: ", linnet::quoted(request.netns),
+                       " is the network namespace that the plugin itself runs in"),
+                "name the container's namespace, or set CNI_NETNS_OVERRIDE=1");
+  }
+}
+
+std::string read_configuration(int input) {
+  try {
+    return read_all(input, kMaxConfiguration, "the configuration on stdin");
+  } catch (const SystemError& error) {
+    throw Error(Code::kIoFailure, error.what());
+  }
+}
+
+void warn_of_unknown_keys(const Plugin& plugin, const NetConf& conf) {
+  // A delegate reads its caller's configuration, and the caller has said it all already.
+  if (conf.type != plugin.name) {
+    return;
+  }
+  for (const std::string& warning : cni::unknown_key_warnings(conf.json)) {
+    log_warning(warning);
+  }
+}
+
+// The document to print; null for none.
+Json dispatch(const Plugin& plugin, const Request& request, const NetConf& conf) {
+  const auto call = [&](void (*verb)(const Request&, const NetConf&)) {
+    if (verb != nullptr) {
+      verb(request, conf);
+    }
+    return Json();
+  };
+  switch (request.verb) {
+    case Verb::kAdd:
+      warn_of_unknown_keys(plugin, conf);
+      return plugin.add == nullptr ? Json() : to_json(plugin.add(request, conf), conf.cni_version);
+    case Verb::kDel:
+      return call(plugin.del);
+    case Verb::kCheck:
+      return call(plugin.check);
+    case Verb::kGc:
+      return call(plugin.gc);
+    case Verb::kStatus:
+      return call(plugin.status);
+    case Verb::kVersion:
+      break;
+  }
+  return Json();
+}
+
+// The version that an error object of this configuration carries, whatever else is wrong with it.
+std::string version_for_errors(const std::string& configuration) {
+  try {
+    const Json json = cni::parse_json(configuration, "");
+    const Json* version = cni::find_key(json, "cniVersion");
+    if (version != nullptr && version->is_string() &&
+        std::ranges::find(cni::kAllVersions, version->get_ref<const std::string&>()) !=
+            cni::kAllVersions.end()) {
+      return version->get<std::string>();
+    }
+  } catch (const Error&) {
+    return std::string(cni::kNewestVersion);
+  }
+  return std::string(cni::kNewestVersion);
+}
+
+// What run() prints and returns.
+struct Outcome {
+  Json document;
+  int exit_code = 0;
+};
+
+Outcome serve(const Plugin& plugin, const Streams& streams) {
+  std::string configuration;
+  try {
+    const std::optional<Request> request = cni::parse_request(streams.environment);
+    if (!request) {
+      write_about(plugin);
+      return {};
+    }
+    if (request->verb == Verb::kVersion) {
+      return {cni::version_answer(plugin.versions)};
+    }
+    configuration = read_configuration(streams.input);
+    const NetConf conf = cni::parse_net_conf(configuration, request->verb, plugin.versions);
+    refuse_own_namespace(*request, streams.environment);
+    return {dispatch(plugin, *request, conf)};
+  } catch (const std::exception& error) {
+    return {to_json(cni::as_error(error), version_for_errors(configuration)), 1};
+  }
+}
+
+// One write(2), so that a reader never sees half a document while the rest is being made.
+int print(const Outcome& outcome, int output) {
+  if (outcome.document.is_null()) {
+    return outcome.exit_code;
+  }
+  try {
+    write_all(output, cni::dump(outcome.document) + "\n", "stdout");
+    return outcome.exit_code;
+  } catch (const SystemError& error) {
+    log_warning(concat("the answer is lost: ", error.what()));
+    return 1;
+  }
+}
+
+}  // namespace
+
+int run(const Plugin& plugin, std::span<const char* const> arguments, const Streams& streams) {
+  set_log_name(plugin.name);
+  // A reader that is gone shall be an error that can be told, not the end of the process.
+  ::signal(SIGPIPE, SIG_IGN);
+  if (wants_help(arguments)) {
+    write_about(plugin);
+    return 0;
+  }
+  return print(serve(plugin, streams), streams.output);
+}
+
+}  // namespace linnet::skel
