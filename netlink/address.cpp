@@ -84,8 +84,12 @@ Message neighbour_message(int type, int flags, const Neighbour& neighbour) {
 
 }  // namespace
 
-void add_address(Batch& batch, int link, const Cidr& address, std::string_view link_name) {
+void add_address(Batch& batch, int link, const Cidr& address, std::string_view link_name,
+                 DuplicateDetection detection) {
   Message message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address);
+  if (!address.is_ipv4() && detection == DuplicateDetection::kNone) {
+    message.u32(IFA_FLAGS, IFA_F_NODAD);
+  }
   // The kernel makes no broadcast address by itself; /31 and /32 have none.
   if (address.is_ipv4() && address.prefix_length() < 31) {
     message.address(IFA_BROADCAST, address.last());

@@ -43,8 +43,12 @@ struct Neighbour {
   int link = 0;
 };
 
-// `link_name` is for error messages.
-void add_address(Batch& batch, int link, const Cidr& address, std::string_view link_name);
+enum class DuplicateDetection { kByLink, kNone };
+
+// `link_name` is for error messages. Duplicate detection is IPv6's; kNone makes the address usable at
+// once.
+void add_address(Batch& batch, int link, const Cidr& address, std::string_view link_name,
+                 DuplicateDetection detection = DuplicateDetection::kByLink);
 void remove_address(Batch& batch, int link, const Cidr& address, std::string_view link_name);
 // Appended to those of the same destination, so that equal destinations make a multipath route.
 void add_route(Batch& batch, const Route& route, std::string_view link_name);

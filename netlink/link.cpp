@@ -4,6 +4,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/in6.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <sys/socket.h>
@@ -43,6 +44,21 @@ void put_single_queue(Message& message) {
 void put_mtu(Message& message, std::uint32_t mtu) {
   if (mtu != 0) {
     message.u32(IFLA_MTU, mtu);
+  }
+}
+
+void put_protocol_settings(Message& message, const LinkChange& change) {
+  if (change.arp_notify) {
+    message.nest(AF_INET, [&] {
+      message.nest(IFLA_INET_CONF, [&] {
+        message.u32(IPV4_DEVCONF_ARP_NOTIFY, *change.arp_notify ? 1 : 0);
+      });
+    });
+  }
+  if (change.no_ipv6_address) {
+    message.nest(AF_INET6, [&] {
+      message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    });
   }
 }
 
@@ -146,12 +162,8 @@ void change_link(Batch& batch, const LinkChange& change) {
       });
     });
   }
-  if (change.no_ipv6_address) {
-    message.nest(IFLA_AF_SPEC, [&] {
-      message.nest(AF_INET6, [&] {
-        message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-      });
-    });
+  if (change.no_ipv6_address || change.arp_notify) {
+    message.nest(IFLA_AF_SPEC, [&] { put_protocol_settings(message, change); });
   }
   batch.append(message, concat(change.up == true ? "set up " : "change ",
                                label(change.index, change.name)));

@@ -64,21 +64,22 @@ struct NewVeth {
 // What to change of a link, found by index, or by name when index is 0. Absent: left as it is.
 struct LinkChange {
   int index = 0;
-  std::string name;
-  std::optional<bool> up;
-  std::optional<bool> promiscuous;
-  std::optional<std::uint32_t> mtu;
-  std::optional<MacAddress> mac;
-  std::optional<int> master;
-  std::optional<std::string> alias;
-  std::optional<bool> vlan_filtering;        // of a bridge
+  std::string name = {};
+  std::optional<bool> up = {};
+  std::optional<bool> promiscuous = {};
+  std::optional<std::uint32_t> mtu = {};
+  std::optional<MacAddress> mac = {};
+  std::optional<int> master = {};
+  std::optional<std::string> alias = {};
+  std::optional<bool> vlan_filtering = {};        // of a bridge
+  std::optional<bool> arp_notify = {};            // gratuitous ARP when the link comes up
   bool no_ipv6_address = false;              // addr_gen_mode none: no link-local address, no DAD, no MLD
 };
 
 struct PortChange {
   int index = 0;
-  std::optional<bool> hairpin;
-  std::optional<bool> isolated;
+  std::optional<bool> hairpin = {};
+  std::optional<bool> isolated = {};
 };
 
 // VLANs of a bridge port.

@@ -112,6 +112,9 @@ class Attributes {
   // Empty when absent.
   [[nodiscard]] std::string text(int attribute) const {
     const std::span<const unsigned char> value = bytes(attribute);
+    if (value.empty()) {
+      return {};
+    }
     const auto* characters = reinterpret_cast<const char*>(value.data());
     return {characters, ::strnlen(characters, value.size())};
   }

@@ -23,7 +23,7 @@ void put_data(Message& message, const MetaLoad& load) {
 }
 
 void put_data(Message& message, const PayloadLoad& load) {
-  message.be32(NFTA_PAYLOAD_DREG, kRegister)
+  message.be32(NFTA_PAYLOAD_DREG, load.into_register)
       .be32(NFTA_PAYLOAD_BASE, load.base)
       .be32(NFTA_PAYLOAD_OFFSET, load.offset)
       .be32(NFTA_PAYLOAD_LEN, load.length);

@@ -100,6 +100,19 @@ void parse_elements(const nlmsghdr* message, std::vector<Element>& into) {
   });
 }
 
+std::uint32_t key_length(KeyType key) {
+  switch (key) {
+    case KeyType::kIpv4Address:
+      return 4;
+    case KeyType::kIpv6Address:
+    case KeyType::kIfname:
+      return 16;
+    case KeyType::kIfnameAndMac:
+      return 16 + 8;
+  }
+  return 0;
+}
+
 Message element_message(int type, int flags, const Table& table, const std::string& set,
                         const Element& element) {
   Message message = nft_message(type, flags, table);
@@ -153,7 +166,7 @@ void Transaction::add_set(const Table& table, const NewSet& set, bool exclusive)
       .text(NFTA_SET_NAME, set.name)
       .be32(NFTA_SET_FLAGS, 0)
       .be32(NFTA_SET_KEY_TYPE, static_cast<std::uint32_t>(set.key))
-      .be32(NFTA_SET_KEY_LEN, set.key == KeyType::kIpv4Address ? 4 : 16)
+      .be32(NFTA_SET_KEY_LEN, key_length(set.key))
       .be32(NFTA_SET_ID, next_set_id_++);
   append(message, concat("add nftables set ", table.name, " ", set.name));
 }

@@ -32,7 +32,12 @@ struct NewChain {
 };
 
 // Key types of a set, with the numbers that nft(8) prints them by.
-enum class KeyType : std::uint32_t { kIpv4Address = 7, kIpv6Address = 8 };
+enum class KeyType : std::uint32_t {
+  kIpv4Address = 7,
+  kIpv6Address = 8,
+  kIfname = 41,
+  kIfnameAndMac = 41 << 6 | 9,  // concatenated, each part padded to 4 bytes
+};
 
 struct NewSet {
   std::string name;
@@ -45,7 +50,8 @@ struct Element {
   friend bool operator==(const Element&, const Element&) = default;
 };
 
-// Expressions of a rule, in the kernel's own vocabulary. Registers are 128 bits: 1 to 4.
+// Expressions of a rule, in the kernel's own vocabulary. Loads write register 1 unless told otherwise,
+// everything else reads register 1 (16 bytes, followed by register 2: together a concatenated key).
 struct MetaLoad {
   std::uint32_t key = 0;  // NFT_META_*
 };
@@ -53,6 +59,7 @@ struct PayloadLoad {
   std::uint32_t base = 0;  // NFT_PAYLOAD_*
   std::uint32_t offset = 0;
   std::uint32_t length = 0;
+  std::uint32_t into_register = 1;
 };
 struct Mask {
   std::vector<unsigned char> mask;
