@@ -1,23 +1,38 @@
-// One netlink message under construction, and attributes of a received one. Private to this folder:
-// the only header that knows libnl.
+// One netlink message under construction, and attributes of a received one. Private to this folder.
+// Source: netlink(7), Documentation/userspace-api/netlink/intro.rst.
 #pragma once
 
-#include <netlink/attr.h>
-#include <netlink/msg.h>
+#include <linux/netlink.h>
 
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ip_address.h"
 #include "base/mac_address.h"
 
 namespace linnet::netlink {
+
+// What follows the header of a received message. The socket hands out only messages whose length is
+// within what was received.
+[[nodiscard]] inline std::span<const unsigned char> payload(const nlmsghdr* message) {
+  return {reinterpret_cast<const unsigned char*>(message) + NLMSG_HDRLEN,
+          message->nlmsg_len - static_cast<std::size_t>(NLMSG_HDRLEN)};
+}
+
+// The fixed header of a message of that type; null for another type or a message too short to have one.
+template <typename Header>
+[[nodiscard]] const Header* header_of(const nlmsghdr* message, int type) {
+  if (message->nlmsg_type != type || payload(message).size() < sizeof(Header)) {
+    return nullptr;
+  }
+  return reinterpret_cast<const Header*>(payload(message).data());
+}
 
 class Message {
  public:
@@ -32,84 +47,85 @@ class Message {
   }
 
   Message& bytes(int attribute, std::span<const unsigned char> value);
-  Message& u8(int attribute, std::uint8_t value);
-  Message& u16(int attribute, std::uint16_t value);
+  Message& u8(int attribute, std::uint8_t value) { return bytes(attribute, {&value, 1}); }
   Message& u32(int attribute, std::uint32_t value);
   // In network byte order, as nfnetlink wants numbers.
   Message& be32(int attribute, std::uint32_t value);
   Message& be64(int attribute, std::uint64_t value);
+  // With the terminating zero.
   Message& text(int attribute, std::string_view value);
-  Message& flag(int attribute);
-  Message& address(int attribute, const IpAddress& value) { return bytes(attribute, value.bytes()); }
+  Message& address(int attribute, const IpAddress& value) {
+    return bytes(attribute, value.bytes());
+  }
   Message& mac(int attribute, const MacAddress& value) { return bytes(attribute, value.bytes()); }
 
-  // The attributes that `fill` appends become the content of `attribute`.
+  // What `fill` appends becomes the content of `attribute`.
   template <typename Fill>
   Message& nest(int attribute, Fill&& fill) {
-    nlattr* start = nest_start(attribute);
+    const std::size_t start = nest_start(attribute);
     fill();
     nest_end(start);
     return *this;
   }
 
-  [[nodiscard]] nlmsghdr* raw() { return nlmsg_hdr(message_.get()); }
-  [[nodiscard]] const nlmsghdr* raw() const { return nlmsg_hdr(message_.get()); }
+  [[nodiscard]] std::span<const unsigned char> raw() const { return bytes_; }
 
  private:
-  struct Deleter {
-    void operator()(nl_msg* message) const { nlmsg_free(message); }
-  };
   void append(const void* data, std::size_t size);
-  nlattr* nest_start(int attribute);
-  void nest_end(nlattr* start);
+  std::size_t nest_start(int attribute);
+  void nest_end(std::size_t start);
+  void set_length();
 
-  std::unique_ptr<nl_msg, Deleter> message_;
+  std::vector<unsigned char> bytes_;
 };
 
-// The attributes of a received message or of a nest, their minimum lengths checked by a policy, so
-// that a reader below never reads behind the end.
+// One attribute of a received message, its length checked.
+struct Attribute {
+  int type = 0;
+  std::span<const unsigned char> value;
+};
+
+// Cuts the first attribute off `attributes`; absent at the end, and for a length that cannot be right.
+[[nodiscard]] std::optional<Attribute> take_attribute(std::span<const unsigned char>& attributes);
+
+// The attributes of a received message or of a nest by their numbers, the last one of a number counting.
+// Those past Max, which newer kernels send, are left out. Every reader checks lengths.
 template <int Max>
 class Attributes {
  public:
-  using Policy = std::array<nla_policy, Max + 1>;
-
-  Attributes(const nlattr* head, int length, const Policy& policy) {
-    // libnl leaves out attributes past Max, which newer kernels send.
-    valid_ = nla_parse(table_.data(), Max, const_cast<nlattr*>(head), length,
-                       const_cast<nla_policy*>(policy.data())) == 0;
+  // The content of a nest.
+  explicit Attributes(std::span<const unsigned char> attributes) {
+    while (const std::optional<Attribute> attribute = take_attribute(attributes)) {
+      if (attribute->type <= Max) {
+        table_[static_cast<std::size_t>(attribute->type)] = attribute->value;
+      }
+    }
   }
-  Attributes(const nlmsghdr* message, std::size_t header_size, const Policy& policy)
-      : Attributes(nlmsg_attrdata(message, static_cast<int>(header_size)),
-                   nlmsg_attrlen(message, static_cast<int>(header_size)), policy) {}
-  Attributes(const nlattr* nest, const Policy& policy)
-      : Attributes(static_cast<const nlattr*>(nla_data(nest)), nla_len(nest), policy) {}
+  // What follows the fixed header of a message.
+  Attributes(const nlmsghdr* message, std::size_t header_size)
+      : Attributes(payload(message).subspan(
+            std::min<std::size_t>(NLMSG_ALIGN(header_size), payload(message).size()))) {}
 
-  // False for a message the kernel would never send: every attribute is then absent.
-  [[nodiscard]] bool valid() const { return valid_; }
-  [[nodiscard]] const nlattr* find(int attribute) const {
-    return valid_ ? table_[static_cast<std::size_t>(attribute)] : nullptr;
+  // Empty when absent; has() tells the difference.
+  [[nodiscard]] std::span<const unsigned char> bytes(int attribute) const {
+    return table_[static_cast<std::size_t>(attribute)];
   }
-  [[nodiscard]] bool has(int attribute) const { return find(attribute) != nullptr; }
+  [[nodiscard]] bool has(int attribute) const { return bytes(attribute).data() != nullptr; }
 
   template <typename T>
   [[nodiscard]] std::optional<T> number(int attribute) const {
-    const nlattr* found = find(attribute);
-    if (found == nullptr || nla_len(found) < static_cast<int>(sizeof(T))) {
+    if (bytes(attribute).size() < sizeof(T)) {
       return std::nullopt;
     }
     T value;
-    std::memcpy(&value, nla_data(found), sizeof value);
+    std::memcpy(&value, bytes(attribute).data(), sizeof value);
     return value;
-  }
-  [[nodiscard]] std::optional<std::uint32_t> be32(int attribute) const {
-    const std::optional<std::uint32_t> value = number<std::uint32_t>(attribute);
-    return value ? std::optional(__builtin_bswap32(*value)) : std::nullopt;
   }
   [[nodiscard]] std::optional<std::uint64_t> be64(int attribute) const {
     const std::optional<std::uint64_t> value = number<std::uint64_t>(attribute);
     return value ? std::optional(__builtin_bswap64(*value)) : std::nullopt;
   }
-  // Empty when absent.
+  // Up to the first zero; empty when absent.
   [[nodiscard]] std::string text(int attribute) const {
     const std::span<const unsigned char> value = bytes(attribute);
     if (value.empty()) {
@@ -118,18 +134,9 @@ class Attributes {
     const auto* characters = reinterpret_cast<const char*>(value.data());
     return {characters, ::strnlen(characters, value.size())};
   }
-  [[nodiscard]] std::span<const unsigned char> bytes(int attribute) const {
-    const nlattr* found = find(attribute);
-    if (found == nullptr) {
-      return {};
-    }
-    return {static_cast<const unsigned char*>(nla_data(found)),
-            static_cast<std::size_t>(nla_len(found))};
-  }
 
  private:
-  std::array<nlattr*, Max + 1> table_{};
-  bool valid_ = false;
+  std::array<std::span<const unsigned char>, Max + 1> table_{};
 };
 
 }  // namespace linnet::netlink

@@ -16,15 +16,6 @@ namespace linnet::netlink::nft {
 
 namespace {
 
-constexpr Attributes<NFTA_RULE_MAX>::Policy kNoRulePolicy = {};
-constexpr Attributes<NFTA_EXPR_MAX>::Policy kNoExpressionPolicy = {};
-constexpr Attributes<NFTA_IMMEDIATE_MAX>::Policy kNoImmediatePolicy = {};
-constexpr Attributes<NFTA_DATA_MAX>::Policy kNoDataPolicy = {};
-constexpr Attributes<NFTA_VERDICT_MAX>::Policy kNoVerdictPolicy = {};
-constexpr Attributes<NFTA_SET_MAX>::Policy kNoSetPolicy = {};
-constexpr Attributes<NFTA_SET_ELEM_LIST_MAX>::Policy kNoListPolicy = {};
-constexpr Attributes<NFTA_SET_ELEM_MAX>::Policy kNoElementPolicy = {};
-
 Message batch_border(int type) {
   nfgenmsg header{};
   header.version = NFNETLINK_V0;
@@ -34,70 +25,55 @@ Message batch_border(int type) {
   return message;
 }
 
-// Calls `each` for every attribute of type `type` inside `nest`.
+// Calls `each` with the content of every list element in `nest`.
 template <typename Each>
-void for_each_nested(const nlattr* nest, int type, Each&& each) {
-  if (nest == nullptr) {
-    return;
-  }
-  const auto* attribute = static_cast<const nlattr*>(nla_data(nest));
-  int remaining = nla_len(nest);
-  for (; nla_ok(attribute, remaining) != 0; attribute = nla_next(attribute, &remaining)) {
-    if (nla_type(attribute) == type) {
-      each(attribute);
+void for_each_element(std::span<const unsigned char> nest, Each&& each) {
+  while (const std::optional<Attribute> attribute = take_attribute(nest)) {
+    if (attribute->type == NFTA_LIST_ELEM) {
+      each(attribute->value);
     }
   }
 }
 
 bool is_about(const nlmsghdr* message, int type) {
-  return message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | type) &&
-         nlmsg_datalen(message) >= static_cast<int>(sizeof(nfgenmsg));
+  return header_of<nfgenmsg>(message, NFNL_SUBSYS_NFTABLES << 8 | type) != nullptr;
 }
 
-std::string jump_of(const nlattr* expression) {
-  const Attributes<NFTA_EXPR_MAX> attributes(expression, kNoExpressionPolicy);
-  if (attributes.text(NFTA_EXPR_NAME) != "immediate" || !attributes.has(NFTA_EXPR_DATA)) {
+std::string jump_of(std::span<const unsigned char> expression) {
+  const Attributes<NFTA_EXPR_MAX> attributes(expression);
+  if (attributes.text(NFTA_EXPR_NAME) != "immediate") {
     return {};
   }
-  const Attributes<NFTA_IMMEDIATE_MAX> immediate(attributes.find(NFTA_EXPR_DATA),
-                                                 kNoImmediatePolicy);
-  if (!immediate.has(NFTA_IMMEDIATE_DATA)) {
-    return {};
-  }
-  const Attributes<NFTA_DATA_MAX> data(immediate.find(NFTA_IMMEDIATE_DATA), kNoDataPolicy);
-  if (!data.has(NFTA_DATA_VERDICT)) {
-    return {};
-  }
-  const Attributes<NFTA_VERDICT_MAX> verdict(data.find(NFTA_DATA_VERDICT), kNoVerdictPolicy);
+  const Attributes<NFTA_IMMEDIATE_MAX> immediate(attributes.bytes(NFTA_EXPR_DATA));
+  const Attributes<NFTA_DATA_MAX> data(immediate.bytes(NFTA_IMMEDIATE_DATA));
+  const Attributes<NFTA_VERDICT_MAX> verdict(data.bytes(NFTA_DATA_VERDICT));
   return verdict.text(NFTA_VERDICT_CHAIN);
 }
 
 Rule parse_rule(const nlmsghdr* message) {
-  const Attributes<NFTA_RULE_MAX> attributes(message, sizeof(nfgenmsg), kNoRulePolicy);
+  const Attributes<NFTA_RULE_MAX> attributes(message, sizeof(nfgenmsg));
   Rule rule;
   rule.handle = attributes.be64(NFTA_RULE_HANDLE).value_or(0);
   rule.comment = comment_in(attributes.bytes(NFTA_RULE_USERDATA));
-  for_each_nested(attributes.find(NFTA_RULE_EXPRESSIONS), NFTA_LIST_ELEM,
-                  [&](const nlattr* expression) {
-                    if (std::string jump = jump_of(expression); !jump.empty()) {
-                      rule.jump = std::move(jump);
-                    }
-                  });
+  for_each_element(attributes.bytes(NFTA_RULE_EXPRESSIONS),
+                   [&](std::span<const unsigned char> expression) {
+                     if (std::string jump = jump_of(expression); !jump.empty()) {
+                       rule.jump = std::move(jump);
+                     }
+                   });
   return rule;
 }
 
 void parse_elements(const nlmsghdr* message, std::vector<Element>& into) {
-  const Attributes<NFTA_SET_ELEM_LIST_MAX> list(message, sizeof(nfgenmsg), kNoListPolicy);
-  for_each_nested(list.find(NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM, [&](const nlattr* item) {
-    const Attributes<NFTA_SET_ELEM_MAX> attributes(item, kNoElementPolicy);
-    if (!attributes.has(NFTA_SET_ELEM_KEY)) {
-      return;
-    }
-    const Attributes<NFTA_DATA_MAX> key(attributes.find(NFTA_SET_ELEM_KEY), kNoDataPolicy);
-    const std::span<const unsigned char> value = key.bytes(NFTA_DATA_VALUE);
-    into.push_back({.key = {value.begin(), value.end()},
-                    .comment = comment_in(attributes.bytes(NFTA_SET_ELEM_USERDATA))});
-  });
+  const Attributes<NFTA_SET_ELEM_LIST_MAX> list(message, sizeof(nfgenmsg));
+  for_each_element(
+      list.bytes(NFTA_SET_ELEM_LIST_ELEMENTS), [&](std::span<const unsigned char> item) {
+        const Attributes<NFTA_SET_ELEM_MAX> attributes(item);
+        const Attributes<NFTA_DATA_MAX> key(attributes.bytes(NFTA_SET_ELEM_KEY));
+        const std::span<const unsigned char> value = key.bytes(NFTA_DATA_VALUE);
+        into.push_back({.key = {value.begin(), value.end()},
+                        .comment = comment_in(attributes.bytes(NFTA_SET_ELEM_USERDATA))});
+      });
 }
 
 std::uint32_t key_length(KeyType key) {
@@ -293,7 +269,7 @@ std::vector<std::string> NftSocket::list_sets(const Table& table) {
       question, concat("list sets of nftables table ", table.name),
       [&](const nlmsghdr* message) {
         if (is_about(message, NFT_MSG_NEWSET)) {
-          names.push_back(Attributes<NFTA_SET_MAX>(message, sizeof(nfgenmsg), kNoSetPolicy)
+          names.push_back(Attributes<NFTA_SET_MAX>(message, sizeof(nfgenmsg))
                               .text(NFTA_SET_NAME));
         }
       },

@@ -21,23 +21,34 @@ constexpr std::size_t kDatagrams = 4;
 // The kernel never sends a larger dump datagram than this.
 constexpr std::size_t kDatagramSize = 32768;
 
-constexpr Attributes<NLMSGERR_ATTR_MAX>::Policy kErrorPolicy = {};
-
-Ack parse_ack(const nlmsghdr* message, std::size_t payload) {
+// `fixed` bytes of the payload precede the attributes.
+Ack parse_ack(const nlmsghdr* message, std::size_t fixed) {
   Ack ack;
-  if (nlmsg_datalen(message) < static_cast<int>(sizeof(int))) {
+  int code = 0;
+  if (payload(message).size() < sizeof code) {
     ack.error = EBADMSG;
     return ack;
   }
-  int code = 0;
-  std::memcpy(&code, nlmsg_data(message), sizeof code);
+  std::memcpy(&code, payload(message).data(), sizeof code);
   ack.error = -code;
-  if ((message->nlmsg_flags & NLM_F_ACK_TLVS) != 0 &&
-      nlmsg_datalen(message) >= static_cast<int>(payload)) {
-    const Attributes<NLMSGERR_ATTR_MAX> attributes(message, payload, kErrorPolicy);
-    ack.extack = attributes.text(NLMSGERR_ATTR_MSG);
+  if ((message->nlmsg_flags & NLM_F_ACK_TLVS) != 0) {
+    ack.extack = Attributes<NLMSGERR_ATTR_MAX>(message, fixed).text(NLMSGERR_ATTR_MSG);
   }
   return ack;
+}
+
+// Calls `each` for every message of a datagram, and stops at one that is longer than what is left.
+template <typename Each>
+void for_each_message(std::span<const unsigned char> datagram, Each&& each) {
+  while (datagram.size() >= NLMSG_HDRLEN) {
+    const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
+    if (message->nlmsg_len < NLMSG_HDRLEN || message->nlmsg_len > datagram.size()) {
+      return;
+    }
+    each(message);
+    datagram =
+        datagram.subspan(std::min<std::size_t>(NLMSG_ALIGN(message->nlmsg_len), datagram.size()));
+  }
 }
 
 void set_option(int fd, int option) {
@@ -58,11 +69,8 @@ struct Socket::Conversation {
 };
 
 void Batch::append(const Message& message, std::string what, Answer answer) {
-  const nlmsghdr* raw = message.raw();
   const std::size_t offset = bytes_.size();
-  const auto* begin = reinterpret_cast<const unsigned char*>(raw);
-  bytes_.insert(bytes_.end(), begin, begin + raw->nlmsg_len);
-  bytes_.resize(NLMSG_ALIGN(bytes_.size()));
+  bytes_.insert(bytes_.end(), message.raw().begin(), message.raw().end());
   if (answer == Answer::kAck) {
     reinterpret_cast<nlmsghdr*>(bytes_.data() + offset)->nlmsg_flags |= NLM_F_ACK;
   }
@@ -88,9 +96,9 @@ std::vector<Ack> Socket::exchange(const Batch& batch, const Receiver& receiver) 
                             std::vector<Ack>(batch.size()),
                             std::vector<bool>(batch.size()),
                             0};
-  std::vector<unsigned char> datagram = batch.bytes_;
+  std::vector<unsigned char> request = batch.bytes_;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    reinterpret_cast<nlmsghdr*>(datagram.data() + batch.requests_[i].offset)->nlmsg_seq =
+    reinterpret_cast<nlmsghdr*>(request.data() + batch.requests_[i].offset)->nlmsg_seq =
         ++sequence_;
     conversation.answered[i] = batch.requests_[i].answer == Batch::Answer::kNone;
     conversation.waiting += conversation.answered[i] ? 0U : 1U;
@@ -99,19 +107,16 @@ std::vector<Ack> Socket::exchange(const Batch& batch, const Receiver& receiver) 
   kernel.nl_family = AF_NETLINK;
   ssize_t sent = 0;
   do {
-    sent = ::sendto(fd_.get(), datagram.data(), datagram.size(), 0,
+    sent = ::sendto(fd_.get(), request.data(), request.size(), 0,
                     reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
     throw SystemError(errno, concat("send: ", batch.what(0)));
   }
   while (conversation.waiting != 0) {
-    for (const std::span<unsigned char> bytes : receive(true)) {
-      int remaining = static_cast<int>(bytes.size());
-      for (auto* message = reinterpret_cast<nlmsghdr*>(bytes.data());
-           nlmsg_ok(message, remaining) != 0; message = nlmsg_next(message, &remaining)) {
-        handle(conversation, message);
-      }
+    for (const std::span<const unsigned char> datagram : receive(true)) {
+      for_each_message(datagram,
+                       [&](const nlmsghdr* message) { handle(conversation, message); });
     }
   }
   return std::move(conversation.acks);
@@ -132,12 +137,13 @@ void Socket::handle(Conversation& conversation, const nlmsghdr* message) {
   Ack& ack = conversation.acks[request];
   bool last = true;
   if (message->nlmsg_type == NLMSG_ERROR) {
-    const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(message));
-    const bool whole = nlmsg_datalen(message) >= static_cast<int>(sizeof(nlmsgerr));
+    // Without NETLINK_CAP_ACK (old kernels) a refusal quotes the whole request before the attributes.
+    const auto* error = header_of<nlmsgerr>(message, NLMSG_ERROR);
+    const bool capped = (message->nlmsg_flags & NLM_F_CAPPED) != 0;
     const std::size_t quoted_request =
-        whole && (message->nlmsg_flags & NLM_F_CAPPED) == 0
-            ? NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(nlmsghdr)
-            : 0;
+        error == nullptr || capped || error->error == 0 || error->msg.nlmsg_len < NLMSG_HDRLEN
+            ? 0
+            : error->msg.nlmsg_len - NLMSG_HDRLEN;
     ack = parse_ack(message, sizeof(nlmsgerr) + quoted_request);
   } else if (message->nlmsg_type == NLMSG_DONE) {
     const Ack done = parse_ack(message, sizeof(int));
@@ -223,14 +229,14 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
       continue;
     }
     try {
-      for (const std::span<unsigned char> bytes : receive(false)) {
-        int remaining = static_cast<int>(bytes.size());
-        for (auto* message = reinterpret_cast<nlmsghdr*>(bytes.data());
-             nlmsg_ok(message, remaining) != 0; message = nlmsg_next(message, &remaining)) {
-          if (receiver(message)) {
-            return true;
-          }
-        }
+      bool heard = false;
+      for (const std::span<const unsigned char> datagram : receive(false)) {
+        for_each_message(datagram, [&](const nlmsghdr* message) {
+          heard = heard || receiver(message);
+        });
+      }
+      if (heard) {
+        return true;
       }
     } catch (const SystemError& error) {
       if (error.code() != ENOBUFS) {
@@ -243,7 +249,7 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
   }
 }
 
-std::span<const std::span<unsigned char>> Socket::receive(bool wait) {
+std::span<const std::span<const unsigned char>> Socket::receive(bool wait) {
   buffer_.resize(kDatagrams * kDatagramSize);
   mmsghdr headers[kDatagrams] = {};
   iovec parts[kDatagrams];

@@ -79,14 +79,14 @@ class Socket {
 
  private:
   struct Conversation;
-  std::span<const std::span<unsigned char>> receive(bool wait);
+  std::span<const std::span<const unsigned char>> receive(bool wait);
   static void handle(Conversation& conversation, const nlmsghdr* message);
   static void refuse_all(Conversation& conversation, const Ack& ack);
 
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
   std::vector<unsigned char> buffer_;
-  std::vector<std::span<unsigned char>> datagrams_;
+  std::vector<std::span<const unsigned char>> datagrams_;
 };
 
 }  // namespace linnet::netlink
