@@ -206,6 +206,13 @@ void Socket::dump(const Batch& batch, const std::function<void()>& restart,
 }
 
 void Socket::join(unsigned group) {
+  // A socket that never sent has port 0 until it is bound, and the kernel leaves the sender of an
+  // announcement out by its port: its own is 0.
+  sockaddr_nl any_port{};
+  any_port.nl_family = AF_NETLINK;
+  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&any_port), sizeof any_port) != 0) {
+    throw SystemError(errno, "bind a netlink socket");
+  }
   if (::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
     throw SystemError(errno, concat("join netlink group ", group));
   }
