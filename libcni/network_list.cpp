@@ -71,14 +71,28 @@ PluginConf read_plugin(const Json& json, std::string path) {
   return plugin;
 }
 
-// What a list says itself; "plugins" may still be missing.
-NetworkList read_list(std::string text, std::string_view source) {
-  const Json json = parse_json(text, "the list");
-  ObjectReader reader(json, "");
-  NetworkList list{.name = read_name(reader), .cni_version = read_version(reader)};
-  list.disable_check = reader.lenient_boolean("disableCheck").value_or(false);
-  list.disable_gc = reader.lenient_boolean("disableGC").value_or(false);
-  list.load_only_inlined_plugins = reader.lenient_boolean("loadOnlyInlinedPlugins").value_or(false);
+// Collects what is wrong, so that a person who mends a file sees all of it at once.
+class Problems {
+ public:
+  template <typename Step>
+  void attempt(Step step) {
+    try {
+      step();
+    } catch (const Error& error) {
+      list_.emplace_back(error.what());
+    }
+  }
+  void throw_if_any(std::string_view source) {
+    if (!list_.empty()) {
+      throw NetworkListError(source, std::move(list_));
+    }
+  }
+
+ private:
+  std::vector<std::string> list_;
+};
+
+void read_plugins(NetworkList& list, const Json& json, ObjectReader& reader, Problems& problems) {
   const Json* plugins = reader.array("plugins");
   if (plugins == nullptr && list.load_only_inlined_plugins) {
     reader.fail("plugins", "missing, although \"loadOnlyInlinedPlugins\" is true");
@@ -90,8 +104,26 @@ NetworkList read_list(std::string text, std::string_view source) {
     reader.fail("plugins", "no plugins in list; name at least one");
   }
   for (std::size_t i = 0; plugins != nullptr && i < plugins->size(); ++i) {
-    list.plugins.push_back(read_plugin((*plugins)[i], concat("plugins[", i, ']')));
+    problems.attempt(
+        [&] { list.plugins.push_back(read_plugin((*plugins)[i], concat("plugins[", i, ']'))); });
   }
+}
+
+// What a list says itself; "plugins" may still be missing.
+NetworkList read_list(std::string text, std::string_view source) {
+  const Json json = parse_json(text, "the list");
+  ObjectReader reader(json, "");
+  NetworkList list;
+  Problems problems;
+  problems.attempt([&] { list.name = read_name(reader); });
+  problems.attempt([&] { list.cni_version = read_version(reader); });
+  for (const auto& [key, value] : {std::pair{"disableCheck", &list.disable_check},
+                                   {"disableGC", &list.disable_gc},
+                                   {"loadOnlyInlinedPlugins", &list.load_only_inlined_plugins}}) {
+    problems.attempt([&, k = key, v = value] { *v = reader.lenient_boolean(k).value_or(false); });
+  }
+  problems.attempt([&] { read_plugins(list, json, reader, problems); });
+  problems.throw_if_any(source);
   list.raw = std::move(text);
   list.source = source;
   return list;
@@ -99,32 +131,39 @@ NetworkList read_list(std::string text, std::string_view source) {
 
 void require_plugins(const NetworkList& list) {
   if (list.plugins.empty()) {
-    throw Error(
-        Code::kInvalidNetworkConfig,
-        "\"plugins\": no plugin configs found, neither in the list nor in a folder of its name "
-        "beside it");
+    throw NetworkListError(
+        list.source,
+        {"\"plugins\": no plugin configs found, neither in the list nor in a folder of its name "
+         "beside it"});
   }
 }
 
 NetworkList read_single(std::string_view text, std::string_view source) {
   const Json json = parse_json(text, "the configuration");
   ObjectReader reader(json, "");
+  NetworkList list;
+  Problems problems;
   if (find_key(json, "plugins") != nullptr) {
-    reader.fail("plugins", "a list belongs into a .conflist file");
+    problems.attempt([&] { reader.fail("plugins", "a list belongs into a .conflist file"); });
+    problems.throw_if_any(source);
   }
-  NetworkList list{.name = read_name(reader), .cni_version = read_version(reader)};
-  list.plugins.push_back(read_plugin(json, ""));
+  problems.attempt([&] { list.name = read_name(reader); });
+  problems.attempt([&] { list.cni_version = read_version(reader); });
+  problems.attempt([&] { list.plugins.push_back(read_plugin(json, "")); });
+  problems.throw_if_any(source);
   list.raw = dump(
       {{"name", list.name}, {"cniVersion", list.cni_version}, {"plugins", Json::array({json})}});
   list.source = source;
   return list;
 }
 
-// Runs `read`, with the source in front of whatever it throws.
+// Runs `read`, with the source in front of whatever it throws, unless that names it already.
 template <typename Read>
 auto naming(std::string_view source, Read read) {
   try {
     return read();
+  } catch (const NetworkListError&) {
+    throw;
   } catch (const Error& error) {
     throw Error(error.code(), concat(source, ": ", error.message()), error.details());
   }
@@ -178,7 +217,7 @@ NetworkList load_file(const std::string& folder, const std::string& name) {
   }
   NetworkList list = naming(path, [&] { return read_list(std::move(text), path); });
   append_plugins_beside(list, folder);
-  naming(path, [&] { require_plugins(list); });
+  require_plugins(list);
   return list;
 }
 
@@ -212,6 +251,11 @@ std::string what_is_there_instead(const NetworkFolder& found, std::string_view w
 }
 
 }  // namespace
+
+NetworkListError::NetworkListError(std::string_view source, std::vector<std::string> problems)
+    : Error(Code::kInvalidNetworkConfig, concat(source, ": ", problems.front()),
+            join(std::span(problems).subspan(1), "; ")),
+      problems_(std::move(problems)) {}
 
 NetworkList parse_network_list(std::string text, std::string_view source) {
   return naming(source, [&] {

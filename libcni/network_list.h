@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libcni/error.h"
 #include "libcni/json.h"
 
 namespace linnet::cni {
@@ -28,9 +29,22 @@ struct NetworkList {
   std::string source = {};               // the file, or what the caller said
 };
 
+// Everything that is wrong with one list or plugin file: the first problem is the message, the
+// others are the details. kInvalidNetworkConfig.
+class NetworkListError : public Error {
+ public:
+  // `problems` is not empty.
+  NetworkListError(std::string_view source, std::vector<std::string> problems);
+  // One sentence each, without the source.
+  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+
+ private:
+  std::vector<std::string> problems_;
+};
+
 // A list (*.conflist) from its text; `source` names it in messages. "cniVersion" and "cniVersions"
 // give the newest version known here. Throws Error(kDecodingFailure) for what is no JSON and
-// Error(kInvalidNetworkConfig) that names source, key and value. Plugins of a folder beside the
+// NetworkListError that names source, keys and values. Plugins of a folder beside the
 // file are not looked for, so that a list with none of its own is an error here.
 [[nodiscard]] NetworkList parse_network_list(std::string text, std::string_view source);
 
