@@ -53,10 +53,10 @@ std::string usual_answer(const std::string& verb, const Json& configuration) {
   if (const Json* before = linnet::cni::find_key(configuration, "prevResult")) {
     return linnet::cni::dump(*before);
   }
-  return linnet::cni::dump(
-      {{"cniVersion", configuration.value("cniVersion", "0.4.0")},
-       {"interfaces", {{{"name", variable("CNI_IFNAME")}, {"sandbox", variable("CNI_NETNS")}}}},
-       {"ips", {{{"address", "10.1.2.3/24"}, {"interface", 0}, {"version", "4"}}}}});
+  linnet::cni::Result result;
+  result.interfaces = {{.name = variable("CNI_IFNAME"), .sandbox = variable("CNI_NETNS")}};
+  result.ips = {{.interface = 0, .address = *linnet::Cidr::parse("10.1.2.3/24")}};
+  return linnet::cni::dump(to_json(result, configuration.value("cniVersion", "0.4.0")));
 }
 
 std::string answer(const Json& entry, const std::string& verb, const Json& configuration) {
