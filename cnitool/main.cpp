@@ -16,8 +16,10 @@ int main(int count, char** values) {
     linnet::log_warning(error.what());
     exit_code = linnet::cnitool::kFailed;
   }
-  // Nobody can be told that stderr cannot be written.
-  [[maybe_unused]] const ssize_t written =
-      ::write(STDERR_FILENO, output.err.data(), output.err.size());
+  if (!output.err.empty()) {
+    // Nobody can be told that stderr cannot be written.
+    [[maybe_unused]] const ssize_t written =
+        ::write(STDERR_FILENO, output.err.data(), output.err.size());
+  }
   return exit_code;
 }
