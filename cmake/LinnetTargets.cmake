@@ -38,21 +38,33 @@ if(LINNET_LTO)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
 endif()
 
-# One precompiled JSON header for the whole tree: parsing it is most of a small file's compile time.
+# The JSON header precompiled for the whole tree: parsing it is most of a small file's compile time.
+# Once for libraries (-fPIC) and once for executables (-fPIE), since the compiler takes only a header
+# that was made with its own setting.
 function(linnet_precompile target)
   if(NOT LINNET_PCH)
     return()
   endif()
-  if(NOT TARGET linnet_pch)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    set(pch linnet_pch_executable)
+  else()
+    set(pch linnet_pch_library)
+  endif()
+  if(NOT TARGET ${pch})
     file(WRITE ${PROJECT_BINARY_DIR}/pch.cpp "")
-    add_library(linnet_pch STATIC ${PROJECT_BINARY_DIR}/pch.cpp)
-    target_link_libraries(linnet_pch PRIVATE linnet_compile_options)
-    target_compile_definitions(linnet_pch PRIVATE JSON_NO_IO=1)
-    target_precompile_headers(linnet_pch PRIVATE
+    add_library(${pch} STATIC ${PROJECT_BINARY_DIR}/pch.cpp)
+    target_link_libraries(${pch} PRIVATE linnet_compile_options)
+    target_compile_definitions(${pch} PRIVATE JSON_NO_IO=1)
+    if(type STREQUAL "EXECUTABLE")
+      set_target_properties(${pch} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${pch} PRIVATE -fPIE)
+    endif()
+    target_precompile_headers(${pch} PRIVATE
       <nlohmann/json.hpp> <string> <vector> <optional> <functional> <map> <memory>)
   endif()
   target_compile_definitions(${target} PRIVATE JSON_NO_IO=1)
-  target_precompile_headers(${target} REUSE_FROM linnet_pch)
+  target_precompile_headers(${target} REUSE_FROM ${pch})
 endfunction()
 
 function(linnet_library name)

@@ -16,38 +16,38 @@ namespace linnet::cni {
 
 // Absent texts are empty, absent numbers 0, except where 0 differs from absent.
 struct Interface {
-  std::string name;
-  std::string mac;
+  std::string name = {};
+  std::string mac = {};
   std::uint32_t mtu = 0;    // since 1.1.0; bytes
-  std::string sandbox;      // netns path; empty: on the host
-  std::string socket_path;  // since 1.1.0
-  std::string pci_id;       // since 1.1.0
+  std::string sandbox = {};      // netns path; empty: on the host
+  std::string socket_path = {};  // since 1.1.0
+  std::string pci_id = {};       // since 1.1.0
   friend bool operator==(const Interface&, const Interface&) = default;
 };
 
 struct IpConfig {
-  std::optional<std::size_t> interface;  // index into Result::interfaces
-  Cidr address;
-  std::optional<IpAddress> gateway;
+  std::optional<std::size_t> interface = {};  // index into Result::interfaces
+  Cidr address = {};
+  std::optional<IpAddress> gateway = {};
   friend bool operator==(const IpConfig&, const IpConfig&) = default;
 };
 
 struct Route {
-  Cidr dst;
-  std::optional<IpAddress> gw;
+  Cidr dst = {};
+  std::optional<IpAddress> gw = {};
   std::uint32_t mtu = 0;               // since 1.1.0; bytes
   std::uint32_t advmss = 0;            // since 1.1.0; bytes
   std::uint32_t priority = 0;          // since 1.1.0; metric
-  std::optional<std::uint32_t> table;  // since 1.1.0
-  std::optional<std::uint8_t> scope;   // since 1.1.0; RT_SCOPE_*
+  std::optional<std::uint32_t> table = {};  // since 1.1.0
+  std::optional<std::uint8_t> scope = {};   // since 1.1.0; RT_SCOPE_*
   friend bool operator==(const Route&, const Route&) = default;
 };
 
 struct Dns {
-  std::vector<std::string> nameservers;
-  std::string domain;
-  std::vector<std::string> search;
-  std::vector<std::string> options;
+  std::vector<std::string> nameservers = {};
+  std::string domain = {};
+  std::vector<std::string> search = {};
+  std::vector<std::string> options = {};
   [[nodiscard]] bool empty() const {
     return nameservers.empty() && domain.empty() && search.empty() && options.empty();
   }
@@ -55,10 +55,10 @@ struct Dns {
 };
 
 struct Result {
-  std::vector<Interface> interfaces;
-  std::vector<IpConfig> ips;
-  std::vector<Route> routes;
-  Dns dns;
+  std::vector<Interface> interfaces = {};
+  std::vector<IpConfig> ips = {};
+  std::vector<Route> routes = {};
+  Dns dns = {};
   friend bool operator==(const Result&, const Result&) = default;
 };
 
