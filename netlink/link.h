@@ -1,0 +1,104 @@
+// Network interfaces as values.
+// Source: rtnetlink(7), linux/if_link.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mac_address.h"
+
+namespace linnet::netlink {
+
+class Batch;
+
+// The state of a link as the kernel reports it.
+struct Link {
+  struct Bridge {
+    bool vlan_filtering = false;
+  };
+  // A link that is a port of a bridge.
+  struct Port {
+    bool forwarding = false;  // state of the spanning tree
+    bool hairpin = false;
+    bool isolated = false;
+  };
+
+  int index = 0;
+  std::string name;
+  std::string kind;  // "veth", "bridge", …; empty for a hardware device
+  MacAddress mac;
+  std::uint32_t mtu = 0;
+  bool up = false;           // administratively
+  bool operational = false;  // operstate is up
+  bool promiscuous = false;  // the administrator's flag, not the count of users
+  int master = 0;            // index, 0: none
+  int peer = 0;              // index of a veth's peer in peer_netns_id's namespace, 0: none
+  std::string alias;
+  std::optional<Bridge> bridge;
+  std::optional<Port> port;
+};
+
+// A new bridge, up.
+struct NewBridge {
+  std::string name;
+  MacAddress mac;         // set at creation, so that neither udev nor a new port changes it
+  std::uint32_t mtu = 0;  // 0: the kernel's default
+  bool vlan_filtering = false;
+};
+
+// A veth pair: `name` here and `peer_name` in the namespace `peer_netns`, made by one message. If one of
+// the names is taken in its namespace the kernel makes neither end (EEXIST).
+struct NewVeth {
+  std::string name;
+  MacAddress mac;
+  std::string peer_name;
+  MacAddress peer_mac;
+  int peer_netns = -1;    // descriptor of a network namespace
+  std::uint32_t mtu = 0;  // both ends; 0: the kernel's default
+  int master = 0;         // index of the bridge for this end
+};
+
+// What to change of a link, found by index, or by name when index is 0. Absent: left as it is.
+struct LinkChange {
+  int index = 0;
+  std::string name = {};
+  std::optional<bool> up = {};
+  std::optional<bool> promiscuous = {};
+  std::optional<std::uint32_t> mtu = {};
+  std::optional<MacAddress> mac = {};
+  std::optional<int> master = {};
+  std::optional<std::string> alias = {};
+  std::optional<bool> vlan_filtering = {};        // of a bridge
+  std::optional<bool> arp_notify = {};            // gratuitous ARP when the link comes up
+  bool no_ipv6_address = false;              // addr_gen_mode none: no link-local address, no DAD, no MLD
+};
+
+struct PortChange {
+  int index = 0;
+  std::optional<bool> hairpin = {};
+  std::optional<bool> isolated = {};
+};
+
+// VLANs of a bridge port.
+struct Vlan {
+  std::uint16_t first = 0;  // 1..4094
+  std::uint16_t last = 0;   // >= first
+  bool pvid = false;        // of a single VLAN only
+  bool untagged = false;
+  friend bool operator==(const Vlan&, const Vlan&) = default;
+};
+
+// Requests, appended to a batch.
+void create_bridge(Batch& batch, const NewBridge& bridge);
+void create_veth(Batch& batch, const NewVeth& veth);
+void change_link(Batch& batch, const LinkChange& change);
+void change_port(Batch& batch, const PortChange& change);
+void add_vlans(Batch& batch, int port_index, const std::vector<Vlan>& vlans);
+void remove_vlans(Batch& batch, int port_index, const std::vector<Vlan>& vlans);
+void remove_link(Batch& batch, int index, std::string_view name);
+void remove_link(Batch& batch, std::string_view name);
+
+}  // namespace linnet::netlink

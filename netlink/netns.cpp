@@ -1,0 +1,112 @@
+#include "netlink/netns.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <exception>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace linnet::netlink {
+
+namespace {
+
+struct Examined {
+  UniqueFd fd;          // of a network namespace, or nothing
+  std::string problem;  // why there is no namespace
+  int error = 0;
+};
+
+Examined examine(const std::string& path) {
+  // Without blocking: a planted FIFO must not hang the plugin.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) {
+    return {{}, errno_text(errno), errno};
+  }
+  struct statfs file_system {};
+  if (::fstatfs(fd.get(), &file_system) != 0 || file_system.f_type != NSFS_MAGIC) {
+    return {{}, "not a namespace (the file is of another file system)", EINVAL};
+  }
+  if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+    return {{}, "a namespace, but not a network namespace", EINVAL};
+  }
+  return {std::move(fd), {}, 0};
+}
+
+ino_t inode_of(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) {
+    throw SystemError(errno, "examine a network namespace");
+  }
+  return status.st_ino;
+}
+
+}  // namespace
+
+std::optional<Netns> Netns::find(const std::string& path) {
+  Examined examined = examine(path);
+  if (examined.fd) {
+    const ino_t inode = inode_of(examined.fd.get());
+    return Netns(std::move(examined.fd), inode);
+  }
+  // A process that ended gives ESRCH or ENOENT; anything that is not a namespace counts as gone.
+  if (examined.error == ENOENT || examined.error == ENOTDIR || examined.error == ESRCH ||
+      examined.error == EINVAL || examined.error == ENXIO) {
+    return std::nullopt;
+  }
+  throw SystemError(examined.error, concat("open network namespace ", path));
+}
+
+Netns Netns::open(const std::string& path) {
+  Examined examined = examine(path);
+  if (!examined.fd) {
+    if (examined.error == EINVAL) {
+      throw SystemError(EINVAL, concat("open network namespace ", path, ": ", examined.problem));
+    }
+    throw SystemError(examined.error, concat("open network namespace ", path));
+  }
+  const ino_t inode = inode_of(examined.fd.get());
+  return {std::move(examined.fd), inode};
+}
+
+Netns Netns::current() { return open("/proc/thread-self/ns/net"); }
+
+void Netns::run_inside(const Netns& inside, const std::function<void()>& action) const {
+  if (::setns(inside.fd(), CLONE_NEWNET) != 0) {
+    throw SystemError(errno, "enter the container's network namespace");
+  }
+  std::exception_ptr failure;
+  try {
+    action();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (::setns(fd(), CLONE_NEWNET) != 0) {
+    log_warning(concat("cannot return to the host's network namespace: ", errno_text(errno)));
+    std::abort();
+  }
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+}
+
+Sandbox::Sandbox(const Netns& host, Netns netns, const std::function<void()>& prepare)
+    : host_(host), netns_(std::move(netns)) {
+  run([&] {
+    socket_.emplace();
+    if (prepare) {
+      prepare();
+    }
+  });
+}
+
+}  // namespace linnet::netlink

@@ -1,0 +1,120 @@
+#include "netlink/nft_encode.h"
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+namespace linnet::netlink::nft {
+
+namespace {
+
+// Every expression here reads what the one before it loaded.
+constexpr std::uint32_t kRegister = NFT_REG_1;
+// The first type of user data that nft(8) defines, for rules as for set elements.
+constexpr unsigned char kCommentType = 0;
+constexpr std::size_t kLongestComment = 128;
+
+void put_value(Message& message, int attribute, const std::vector<unsigned char>& value) {
+  message.nest(attribute, [&] { message.bytes(NFTA_DATA_VALUE, value); });
+}
+
+void put_data(Message& message, const MetaLoad& load) {
+  message.be32(NFTA_META_KEY, load.key).be32(NFTA_META_DREG, kRegister);
+}
+
+void put_data(Message& message, const PayloadLoad& load) {
+  message.be32(NFTA_PAYLOAD_DREG, load.into_register)
+      .be32(NFTA_PAYLOAD_BASE, load.base)
+      .be32(NFTA_PAYLOAD_OFFSET, load.offset)
+      .be32(NFTA_PAYLOAD_LEN, load.length);
+}
+
+void put_data(Message& message, const Mask& mask) {
+  message.be32(NFTA_BITWISE_SREG, kRegister)
+      .be32(NFTA_BITWISE_DREG, kRegister)
+      .be32(NFTA_BITWISE_LEN, static_cast<std::uint32_t>(mask.mask.size()));
+  put_value(message, NFTA_BITWISE_MASK, mask.mask);
+  put_value(message, NFTA_BITWISE_XOR, std::vector<unsigned char>(mask.mask.size()));
+}
+
+void put_data(Message& message, const Compare& compare) {
+  message.be32(NFTA_CMP_SREG, kRegister)
+      .be32(NFTA_CMP_OP, compare.equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
+  put_value(message, NFTA_CMP_DATA, compare.value);
+}
+
+void put_data(Message& message, const InSet& lookup) {
+  message.text(NFTA_LOOKUP_SET, lookup.set).be32(NFTA_LOOKUP_SREG, kRegister);
+}
+
+void put_data(Message&, const Masquerade&) {}
+
+void put_data(Message& message, const Verdict& verdict) {
+  message.be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+  message.nest(NFTA_IMMEDIATE_DATA, [&] {
+    message.nest(NFTA_DATA_VERDICT, [&] {
+      message.be32(NFTA_VERDICT_CODE, static_cast<std::uint32_t>(verdict.code));
+      if (!verdict.chain.empty()) {
+        message.text(NFTA_VERDICT_CHAIN, verdict.chain);
+      }
+    });
+  });
+}
+
+std::string_view name_of(const Expression& expression) {
+  constexpr std::string_view kNames[] = {"meta",   "payload", "bitwise",  "cmp",
+                                         "lookup", "masq",    "immediate"};
+  return kNames[expression.index()];
+}
+
+}  // namespace
+
+Message nft_message(int type, int flags, const Table& table) {
+  nfgenmsg header{};
+  header.nfgen_family = static_cast<unsigned char>(table.family);
+  header.version = NFNETLINK_V0;
+  Message message(NFNL_SUBSYS_NFTABLES << 8 | type, flags);
+  message.header(header);
+  return message;
+}
+
+void put_expressions(Message& message, const std::vector<Expression>& expressions) {
+  message.nest(NFTA_RULE_EXPRESSIONS, [&] {
+    for (const Expression& expression : expressions) {
+      message.nest(NFTA_LIST_ELEM, [&] {
+        message.text(NFTA_EXPR_NAME, name_of(expression));
+        message.nest(NFTA_EXPR_DATA, [&] {
+          std::visit([&](const auto& data) { put_data(message, data); }, expression);
+        });
+      });
+    }
+  });
+}
+
+void put_comment(Message& message, int attribute, const std::string& comment) {
+  if (comment.empty()) {
+    return;
+  }
+  const std::string text = comment.substr(0, kLongestComment - 1);
+  std::vector<unsigned char> data = {kCommentType, static_cast<unsigned char>(text.size() + 1)};
+  data.insert(data.end(), text.begin(), text.end());
+  data.push_back(0);
+  message.bytes(attribute, data);
+}
+
+std::string comment_in(std::span<const unsigned char> user_data) {
+  while (user_data.size() >= 2) {
+    const std::size_t length = user_data[1];
+    if (length > user_data.size() - 2) {
+      break;
+    }
+    if (user_data[0] == kCommentType) {
+      const auto* text = reinterpret_cast<const char*>(user_data.data() + 2);
+      return {text, ::strnlen(text, length)};
+    }
+    user_data = user_data.subspan(2 + length);
+  }
+  return {};
+}
+
+}  // namespace linnet::netlink::nft

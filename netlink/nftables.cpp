@@ -1,0 +1,317 @@
+#include "netlink/nftables.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "netlink/message.h"
+#include "netlink/nft_encode.h"
+
+namespace linnet::netlink::nft {
+
+namespace {
+
+Message batch_border(int type) {
+  nfgenmsg header{};
+  header.version = NFNETLINK_V0;
+  header.res_id = htons(NFNL_SUBSYS_NFTABLES);
+  Message message(type, 0);
+  message.header(header);
+  return message;
+}
+
+// Calls `each` with the content of every list element in `nest`.
+template <typename Each>
+void for_each_element(std::span<const unsigned char> nest, Each&& each) {
+  while (const std::optional<Attribute> attribute = take_attribute(nest)) {
+    if (attribute->type == NFTA_LIST_ELEM) {
+      each(attribute->value);
+    }
+  }
+}
+
+bool is_about(const nlmsghdr* message, int type) {
+  return header_of<nfgenmsg>(message, NFNL_SUBSYS_NFTABLES << 8 | type) != nullptr;
+}
+
+std::string jump_of(std::span<const unsigned char> expression) {
+  const Attributes<NFTA_EXPR_MAX> attributes(expression);
+  if (attributes.text(NFTA_EXPR_NAME) != "immediate") {
+    return {};
+  }
+  const Attributes<NFTA_IMMEDIATE_MAX> immediate(attributes.bytes(NFTA_EXPR_DATA));
+  const Attributes<NFTA_DATA_MAX> data(immediate.bytes(NFTA_IMMEDIATE_DATA));
+  const Attributes<NFTA_VERDICT_MAX> verdict(data.bytes(NFTA_DATA_VERDICT));
+  return verdict.text(NFTA_VERDICT_CHAIN);
+}
+
+Rule parse_rule(const nlmsghdr* message) {
+  const Attributes<NFTA_RULE_MAX> attributes(message, sizeof(nfgenmsg));
+  Rule rule;
+  rule.handle = attributes.be64(NFTA_RULE_HANDLE).value_or(0);
+  rule.comment = comment_in(attributes.bytes(NFTA_RULE_USERDATA));
+  for_each_element(attributes.bytes(NFTA_RULE_EXPRESSIONS),
+                   [&](std::span<const unsigned char> expression) {
+                     if (std::string jump = jump_of(expression); !jump.empty()) {
+                       rule.jump = std::move(jump);
+                     }
+                   });
+  return rule;
+}
+
+void parse_elements(const nlmsghdr* message, std::vector<Element>& into) {
+  const Attributes<NFTA_SET_ELEM_LIST_MAX> list(message, sizeof(nfgenmsg));
+  for_each_element(
+      list.bytes(NFTA_SET_ELEM_LIST_ELEMENTS), [&](std::span<const unsigned char> item) {
+        const Attributes<NFTA_SET_ELEM_MAX> attributes(item);
+        const Attributes<NFTA_DATA_MAX> key(attributes.bytes(NFTA_SET_ELEM_KEY));
+        const std::span<const unsigned char> value = key.bytes(NFTA_DATA_VALUE);
+        into.push_back({.key = {value.begin(), value.end()},
+                        .comment = comment_in(attributes.bytes(NFTA_SET_ELEM_USERDATA))});
+      });
+}
+
+std::uint32_t key_length(KeyType key) {
+  switch (key) {
+    case KeyType::kIpv4Address:
+      return 4;
+    case KeyType::kIpv6Address:
+    case KeyType::kIfname:
+      return 16;
+    case KeyType::kIfnameAndMac:
+      return 16 + 8;
+  }
+  return 0;
+}
+
+Message element_message(int type, int flags, const Table& table, const std::string& set,
+                        const Element& element) {
+  Message message = nft_message(type, flags, table);
+  message.text(NFTA_SET_ELEM_LIST_TABLE, table.name).text(NFTA_SET_ELEM_LIST_SET, set);
+  message.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
+    message.nest(NFTA_LIST_ELEM, [&] {
+      message.nest(NFTA_SET_ELEM_KEY, [&] { message.bytes(NFTA_DATA_VALUE, element.key); });
+      if (type == NFT_MSG_NEWSETELEM) {
+        put_comment(message, NFTA_SET_ELEM_USERDATA, element.comment);
+      }
+    });
+  });
+  return message;
+}
+
+}  // namespace
+
+Transaction::Transaction() {
+  batch_.append(batch_border(NFNL_MSG_BATCH_BEGIN), "begin an nftables transaction",
+                Batch::Answer::kNone);
+}
+
+void Transaction::append(const Message& message, std::string what) {
+  batch_.append(message, std::move(what));
+  ++changes_;
+}
+
+void Transaction::add_table(const Table& table) {
+  Message message = nft_message(NFT_MSG_NEWTABLE, NLM_F_CREATE, table);
+  message.text(NFTA_TABLE_NAME, table.name);
+  append(message, concat("add nftables table ", table.name));
+}
+
+void Transaction::add_chain(const Table& table, const NewChain& chain) {
+  Message message = nft_message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, table);
+  message.text(NFTA_CHAIN_TABLE, table.name).text(NFTA_CHAIN_NAME, chain.name);
+  if (!chain.type.empty()) {
+    message.nest(NFTA_CHAIN_HOOK, [&] {
+      message.be32(NFTA_HOOK_HOOKNUM, chain.hook)
+          .be32(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(chain.priority));
+    });
+    message.text(NFTA_CHAIN_TYPE, chain.type).be32(NFTA_CHAIN_POLICY, NF_ACCEPT);
+  }
+  append(message, concat("add nftables chain ", table.name, " ", chain.name));
+}
+
+void Transaction::add_set(const Table& table, const NewSet& set, bool exclusive) {
+  Message message =
+      nft_message(NFT_MSG_NEWSET, NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0), table);
+  message.text(NFTA_SET_TABLE, table.name)
+      .text(NFTA_SET_NAME, set.name)
+      .be32(NFTA_SET_FLAGS, 0)
+      .be32(NFTA_SET_KEY_TYPE, static_cast<std::uint32_t>(set.key))
+      .be32(NFTA_SET_KEY_LEN, key_length(set.key))
+      .be32(NFTA_SET_ID, next_set_id_++);
+  append(message, concat("add nftables set ", table.name, " ", set.name));
+}
+
+void Transaction::add_rule(const Table& table, const NewRule& rule) {
+  Message message = nft_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, table);
+  message.text(NFTA_RULE_TABLE, table.name).text(NFTA_RULE_CHAIN, rule.chain);
+  put_expressions(message, rule.expressions);
+  put_comment(message, NFTA_RULE_USERDATA, rule.comment);
+  append(message, concat("add a rule to nftables chain ", table.name, " ", rule.chain));
+}
+
+void Transaction::add_element(const Table& table, const std::string& set, const Element& element) {
+  append(element_message(NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, table, set, element),
+         concat("add an element to nftables set ", table.name, " ", set));
+}
+
+void Transaction::remove_element(const Table& table, const std::string& set,
+                                 const Element& element) {
+  append(element_message(NFT_MSG_DELSETELEM, 0, table, set, element),
+         concat("remove an element of nftables set ", table.name, " ", set));
+}
+
+void Transaction::remove_rule(const Table& table, const std::string& chain, std::uint64_t handle) {
+  Message message = nft_message(NFT_MSG_DELRULE, 0, table);
+  message.text(NFTA_RULE_TABLE, table.name).text(NFTA_RULE_CHAIN, chain);
+  message.be64(NFTA_RULE_HANDLE, handle);
+  append(message, concat("remove rule ", handle, " of nftables chain ", table.name, " ", chain));
+}
+
+void Transaction::flush_chain(const Table& table, const std::string& chain) {
+  Message message = nft_message(NFT_MSG_DELRULE, 0, table);
+  message.text(NFTA_RULE_TABLE, table.name).text(NFTA_RULE_CHAIN, chain);
+  append(message, concat("flush nftables chain ", table.name, " ", chain));
+}
+
+void Transaction::remove_chain(const Table& table, const std::string& chain) {
+  Message message = nft_message(NFT_MSG_DELCHAIN, 0, table);
+  message.text(NFTA_CHAIN_TABLE, table.name).text(NFTA_CHAIN_NAME, chain);
+  append(message, concat("remove nftables chain ", table.name, " ", chain));
+}
+
+NftSocket::NftSocket() : socket_(NETLINK_NETFILTER) {}
+
+Ack NftSocket::commit(Transaction transaction) {
+  transaction.batch_.append(batch_border(NFNL_MSG_BATCH_END), "end an nftables transaction",
+                            Batch::Answer::kNone);
+  for (Ack& ack : socket_.exchange(transaction.batch_)) {
+    if (!ack.ok()) {
+      return std::move(ack);
+    }
+  }
+  return {};
+}
+
+void NftSocket::execute(Transaction transaction) {
+  transaction.batch_.append(batch_border(NFNL_MSG_BATCH_END), "end an nftables transaction",
+                            Batch::Answer::kNone);
+  socket_.execute(transaction.batch_);
+}
+
+bool NftSocket::has_chain(const Table& table, const std::string& chain) {
+  return have_chains({{table, chain}})[0];
+}
+
+std::vector<bool> NftSocket::have_chains(
+    const std::vector<std::pair<Table, std::string>>& chains) {
+  Batch batch;
+  for (const auto& [table, chain] : chains) {
+    Message message = nft_message(NFT_MSG_GETCHAIN, 0, table);
+    message.text(NFTA_CHAIN_TABLE, table.name).text(NFTA_CHAIN_NAME, chain);
+    batch.append(message, concat("look up nftables chain ", table.name, " ", chain),
+                 Batch::Answer::kObject);
+  }
+  std::vector<bool> found;
+  const std::vector<Ack> acks = socket_.exchange(batch);
+  for (std::size_t i = 0; i < acks.size(); ++i) {
+    // A kernel without the address family knows no table of it.
+    const bool absent = acks[i].error == ENOENT || acks[i].error == EAFNOSUPPORT;
+    if (!acks[i].ok() && !absent) {
+      throw Error(acks[i], batch.what(i));
+    }
+    found.push_back(acks[i].ok());
+  }
+  return found;
+}
+
+void NftSocket::dump(const Message& question, std::string what,
+                     const std::function<void(const nlmsghdr*)>& receiver,
+                     const std::function<void()>& restart) {
+  Batch batch;
+  batch.append(question, std::move(what), Batch::Answer::kDump);
+  try {
+    socket_.dump(batch, restart,
+                 [&](std::size_t, const nlmsghdr* message) { receiver(message); });
+  } catch (const Error& error) {
+    if (error.code() != ENOENT) {
+      throw;
+    }
+    restart();
+  }
+}
+
+std::vector<Rule> NftSocket::list_rules(const Table& table, const std::string& chain) {
+  Message question = nft_message(NFT_MSG_GETRULE, NLM_F_DUMP, table);
+  question.text(NFTA_RULE_TABLE, table.name).text(NFTA_RULE_CHAIN, chain);
+  std::vector<Rule> rules;
+  dump(
+      question, concat("list rules of nftables chain ", table.name, " ", chain),
+      [&](const nlmsghdr* message) {
+        if (is_about(message, NFT_MSG_NEWRULE)) {
+          rules.push_back(parse_rule(message));
+        }
+      },
+      [&] { rules.clear(); });
+  return rules;
+}
+
+std::vector<std::string> NftSocket::list_sets(const Table& table) {
+  Message question = nft_message(NFT_MSG_GETSET, NLM_F_DUMP, table);
+  question.text(NFTA_SET_TABLE, table.name);
+  std::vector<std::string> names;
+  dump(
+      question, concat("list sets of nftables table ", table.name),
+      [&](const nlmsghdr* message) {
+        if (is_about(message, NFT_MSG_NEWSET)) {
+          names.push_back(Attributes<NFTA_SET_MAX>(message, sizeof(nfgenmsg))
+                              .text(NFTA_SET_NAME));
+        }
+      },
+      [&] { names.clear(); });
+  return names;
+}
+
+std::vector<Element> NftSocket::list_elements(const Table& table, const std::string& set) {
+  Message question = nft_message(NFT_MSG_GETSETELEM, NLM_F_DUMP, table);
+  question.text(NFTA_SET_ELEM_LIST_TABLE, table.name).text(NFTA_SET_ELEM_LIST_SET, set);
+  std::vector<Element> elements;
+  dump(
+      question, concat("list elements of nftables set ", table.name, " ", set),
+      [&](const nlmsghdr* message) {
+        if (is_about(message, NFT_MSG_NEWSETELEM)) {
+          parse_elements(message, elements);
+        }
+      },
+      [&] { elements.clear(); });
+  return elements;
+}
+
+std::optional<Element> NftSocket::find_element(const Table& table, const std::string& set,
+                                               const std::vector<unsigned char>& key) {
+  Batch batch;
+  batch.append(element_message(NFT_MSG_GETSETELEM, 0, table, set, {.key = key, .comment = {}}),
+               concat("look up an element of nftables set ", table.name, " ", set),
+               Batch::Answer::kObject);
+  std::vector<Element> elements;
+  const std::vector<Ack> acks =
+      socket_.exchange(batch, [&](std::size_t, const nlmsghdr* message) {
+        if (is_about(message, NFT_MSG_NEWSETELEM)) {
+          parse_elements(message, elements);
+        }
+      });
+  if (acks[0].error == ENOENT) {
+    return std::nullopt;
+  }
+  if (!acks[0].ok()) {
+    throw Error(acks[0], batch.what(0));
+  }
+  return elements.empty() ? std::nullopt : std::optional(elements.front());
+}
+
+}  // namespace linnet::netlink::nft

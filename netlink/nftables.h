@@ -1,0 +1,152 @@
+// nftables: tables, chains, rules, sets and their elements, changed in transactions.
+// Source: nft(8), linux/netfilter/nf_tables.h.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "netlink/socket.h"
+
+namespace linnet::netlink::nft {
+
+// NFPROTO_*.
+enum class TableFamily : std::uint8_t { kInet = 1, kIp = 2, kBridge = 7, kIp6 = 10 };
+
+// A place in the kernel's rule base.
+struct Table {
+  TableFamily family = TableFamily::kInet;
+  std::string name;
+};
+
+// A base chain when `type` is given, else a chain that others jump to.
+struct NewChain {
+  std::string name;
+  std::string type;          // "nat", "filter"; empty: not a base chain
+  std::uint32_t hook = 0;    // NF_INET_*, NF_BR_*
+  std::int32_t priority = 0;
+};
+
+// Key types of a set, with the numbers that nft(8) prints them by.
+enum class KeyType : std::uint32_t {
+  kIpv4Address = 7,
+  kIpv6Address = 8,
+  kIfname = 41,
+  kIfnameAndMac = 41 << 6 | 9,  // concatenated, each part padded to 4 bytes
+};
+
+struct NewSet {
+  std::string name;
+  KeyType key = KeyType::kIpv4Address;
+};
+
+struct Element {
+  std::vector<unsigned char> key;
+  std::string comment;
+  friend bool operator==(const Element&, const Element&) = default;
+};
+
+// Expressions of a rule, in the kernel's own vocabulary. Loads write register 1 unless told otherwise,
+// everything else reads register 1 (16 bytes, followed by register 2: together a concatenated key).
+struct MetaLoad {
+  std::uint32_t key = 0;  // NFT_META_*
+};
+struct PayloadLoad {
+  std::uint32_t base = 0;  // NFT_PAYLOAD_*
+  std::uint32_t offset = 0;
+  std::uint32_t length = 0;
+  std::uint32_t into_register = 1;
+};
+struct Mask {
+  std::vector<unsigned char> mask;
+};
+struct Compare {
+  bool equal = true;
+  std::vector<unsigned char> value;
+};
+struct InSet {
+  std::string set;
+};
+struct Masquerade {};
+struct Verdict {
+  std::int32_t code = 0;  // NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO
+  std::string chain;      // of a jump or goto
+};
+using Expression =
+    std::variant<MetaLoad, PayloadLoad, Mask, Compare, InSet, Masquerade, Verdict>;
+
+struct NewRule {
+  std::string chain;
+  std::vector<Expression> expressions;
+  std::string comment;
+};
+
+// A rule as the kernel lists it: enough to recognise and delete it.
+struct Rule {
+  std::uint64_t handle = 0;
+  std::string comment;
+  std::string jump;  // the chain of its jump or goto, empty: none
+};
+
+// All or nothing: either every change is made or none is.
+class Transaction {
+ public:
+  Transaction();
+
+  // Added when missing (`exclusive`: EEXIST when there).
+  void add_table(const Table& table);
+  void add_chain(const Table& table, const NewChain& chain);
+  void add_set(const Table& table, const NewSet& set, bool exclusive);
+  // At the end of its chain.
+  void add_rule(const Table& table, const NewRule& rule);
+  // EEXIST when the set has the key already, with another comment or the same.
+  void add_element(const Table& table, const std::string& set, const Element& element);
+  void remove_element(const Table& table, const std::string& set, const Element& element);
+  void remove_rule(const Table& table, const std::string& chain, std::uint64_t handle);
+  void flush_chain(const Table& table, const std::string& chain);
+  void remove_chain(const Table& table, const std::string& chain);
+
+  [[nodiscard]] bool empty() const { return changes_ == 0; }
+
+ private:
+  friend class NftSocket;
+  void append(const Message& message, std::string what);
+  Batch batch_;
+  std::size_t changes_ = 0;
+  std::uint32_t next_set_id_ = 1;
+};
+
+// nfnetlink in one namespace. find_ and list_ give absence as an empty answer.
+class NftSocket {
+ public:
+  // In the namespace the calling thread is in.
+  NftSocket();
+
+  // The first refusal (ok when all was done). Throws SystemError when the conversation breaks.
+  [[nodiscard]] Ack commit(Transaction transaction);
+  // As commit, but a refusal is an Error that names the change.
+  void execute(Transaction transaction);
+
+  [[nodiscard]] bool has_chain(const Table& table, const std::string& chain);
+  // Of several chains at once, in one round trip.
+  [[nodiscard]] std::vector<bool> have_chains(
+      const std::vector<std::pair<Table, std::string>>& chains);
+  [[nodiscard]] std::vector<Rule> list_rules(const Table& table, const std::string& chain);
+  [[nodiscard]] std::vector<std::string> list_sets(const Table& table);
+  [[nodiscard]] std::vector<Element> list_elements(const Table& table, const std::string& set);
+  // The element with that key, absent when there is none.
+  [[nodiscard]] std::optional<Element> find_element(const Table& table, const std::string& set,
+                                                    const std::vector<unsigned char>& key);
+
+ private:
+  void dump(const Message& question, std::string what,
+            const std::function<void(const nlmsghdr*)>& receiver,
+            const std::function<void()>& restart);
+  Socket socket_;
+};
+
+}  // namespace linnet::netlink::nft

@@ -1,0 +1,24 @@
+// Reading what rtnetlink sends. Private to this folder. Every reader checks lengths and gives nothing
+// for a message that is not of its kind.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "netlink/address.h"
+#include "netlink/link.h"
+
+struct nlmsghdr;
+
+namespace linnet::netlink {
+
+[[nodiscard]] std::optional<Link> parse_link(const nlmsghdr* message);
+// The index in the header of a link message, 0 for a message too short to have one.
+[[nodiscard]] int link_index(const nlmsghdr* message);
+// Only of link `link`.
+[[nodiscard]] std::optional<Address> parse_address(const nlmsghdr* message, int link);
+// The unicast routes of one message: several for a multipath route.
+[[nodiscard]] std::vector<Route> parse_routes(const nlmsghdr* message);
+[[nodiscard]] std::vector<Vlan> parse_vlans(const nlmsghdr* message, int port_index);
+
+}  // namespace linnet::netlink

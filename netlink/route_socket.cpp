@@ -1,0 +1,188 @@
+#include "netlink/route_socket.h"
+
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/text.h"
+#include "netlink/message.h"
+#include "netlink/parse.h"
+
+namespace linnet::netlink {
+
+namespace {
+
+Message link_question(int index, std::string_view name, int flags = 0) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  Message message(RTM_GETLINK, flags);
+  message.header(header);
+  if (!name.empty()) {
+    message.text(IFLA_IFNAME, name);
+  }
+  // Statistics are most of an answer and nobody here reads them.
+  message.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return message;
+}
+
+}  // namespace
+
+RouteSocket::RouteSocket() : socket_(NETLINK_ROUTE) {}
+
+std::optional<Link> RouteSocket::ask_link(const Message& question, std::string what) {
+  Batch batch;
+  batch.append(question, std::move(what), Batch::Answer::kObject);
+  std::optional<Link> link;
+  const std::vector<Ack> acks = socket_.exchange(
+      batch, [&](std::size_t, const nlmsghdr* message) { link = parse_link(message); });
+  if (acks[0].error == ENODEV) {
+    return std::nullopt;
+  }
+  if (!acks[0].ok()) {
+    throw Error(acks[0], batch.what(0));
+  }
+  return link;
+}
+
+std::optional<Link> RouteSocket::find_link(std::string_view name) {
+  return ask_link(link_question(0, name), concat("look up link ", name));
+}
+
+std::optional<Link> RouteSocket::find_link(int index) {
+  return ask_link(link_question(index, {}), concat("look up link ", index));
+}
+
+Link RouteSocket::get_link(std::string_view name) {
+  if (std::optional<Link> link = find_link(name)) {
+    return *std::move(link);
+  }
+  throw Error({ENODEV, {}}, concat("look up link ", name));
+}
+
+std::vector<Link> RouteSocket::links(int master) {
+  Message question = link_question(0, {}, NLM_F_DUMP);
+  if (master != 0) {
+    question.u32(IFLA_MASTER, static_cast<std::uint32_t>(master));
+  }
+  Batch batch;
+  batch.append(question, "list links", Batch::Answer::kDump);
+  std::vector<Link> found;
+  socket_.dump(
+      batch, [&] { found.clear(); },
+      [&](std::size_t, const nlmsghdr* message) {
+        // Kernels without filtered dumps give every link.
+        if (std::optional<Link> link = parse_link(message);
+            link && (master == 0 || link->master == master)) {
+          found.push_back(*std::move(link));
+        }
+      });
+  return found;
+}
+
+std::vector<Address> RouteSocket::addresses(int link) {
+  ifaddrmsg header{};
+  header.ifa_index = static_cast<unsigned>(link);
+  Message question(RTM_GETADDR, NLM_F_DUMP);
+  question.header(header);
+  Batch batch;
+  batch.append(question, concat("list addresses of link ", link), Batch::Answer::kDump);
+  std::vector<Address> found;
+  socket_.dump(
+      batch, [&] { found.clear(); },
+      [&](std::size_t, const nlmsghdr* message) {
+        if (const std::optional<Address> address = parse_address(message, link)) {
+          found.push_back(*address);
+        }
+      });
+  return found;
+}
+
+std::vector<Route> RouteSocket::routes(int link) {
+  std::vector<Route> found;
+  for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
+    rtmsg header{};
+    header.rtm_family = family;
+    Message question(RTM_GETROUTE, NLM_F_DUMP);
+    question.header(header);
+    if (link != 0) {
+      question.u32(RTA_OIF, static_cast<std::uint32_t>(link));
+    }
+    Batch batch;
+    batch.append(question, "list routes", Batch::Answer::kDump);
+    const std::size_t before = found.size();
+    socket_.dump(
+        batch, [&] { found.resize(before); },
+        [&](std::size_t, const nlmsghdr* message) {
+          for (Route& route : parse_routes(message)) {
+            if (link == 0 || route.link == link) {
+              found.push_back(std::move(route));
+            }
+          }
+        });
+  }
+  return found;
+}
+
+std::optional<int> RouteSocket::default_route_link() {
+  std::optional<Route> best;
+  for (const Route& route : routes(0)) {
+    const bool usable = route.dst.is_default_route() && route.link != 0 &&
+                        route.table.value_or(RT_TABLE_MAIN) == RT_TABLE_MAIN;
+    if (usable && (!best || route.priority < best->priority)) {
+      best = route;
+    }
+  }
+  return best ? std::optional(best->link) : std::nullopt;
+}
+
+std::vector<Vlan> RouteSocket::vlans(int port_index) {
+  ifinfomsg header{};
+  header.ifi_family = AF_BRIDGE;
+  Message question(RTM_GETLINK, NLM_F_DUMP);
+  question.header(header).u32(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
+  Batch batch;
+  batch.append(question, concat("list VLANs of port ", port_index), Batch::Answer::kDump);
+  std::vector<Vlan> found;
+  socket_.dump(
+      batch, [&] { found.clear(); },
+      [&](std::size_t, const nlmsghdr* message) {
+        const std::vector<Vlan> vlans = parse_vlans(message, port_index);
+        found.insert(found.end(), vlans.begin(), vlans.end());
+      });
+  return found;
+}
+
+bool RouteSocket::remove_link_if_present(std::string_view name) {
+  Batch batch;
+  remove_link(batch, name);
+  const std::vector<Ack> acks = socket_.exchange(batch);
+  if (acks[0].error == ENODEV) {
+    return false;
+  }
+  if (!acks[0].ok()) {
+    throw Error(acks[0], batch.what(0));
+  }
+  return true;
+}
+
+Monitor::Monitor(Subject subject) : socket_(NETLINK_ROUTE) {
+  socket_.join(subject == Subject::kLinks ? RTNLGRP_LINK : RTNLGRP_IPV6_IFADDR);
+}
+
+bool Monitor::wait(int timeout_ms, const std::function<bool()>& done) {
+  return done() || socket_.listen(timeout_ms, [&](const nlmsghdr*) { return done(); });
+}
+
+bool Monitor::wait_for_removal(int timeout_ms, int index) {
+  return socket_.listen(timeout_ms, [&](const nlmsghdr* message) {
+    return message != nullptr && message->nlmsg_type == RTM_DELLINK && link_index(message) == index;
+  });
+}
+
+}  // namespace linnet::netlink

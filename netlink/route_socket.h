@@ -1,0 +1,73 @@
+// rtnetlink in one namespace: asking for links, addresses and routes, and the questions' answers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "netlink/address.h"
+#include "netlink/link.h"
+#include "netlink/socket.h"
+
+namespace linnet::netlink {
+
+// find_ returns absent for what does not exist, get_ throws (Error, ENODEV). Everything else throws
+// Error with the kernel's words.
+class RouteSocket {
+ public:
+  // In the namespace the calling thread is in.
+  RouteSocket();
+
+  [[nodiscard]] std::optional<Link> find_link(std::string_view name);
+  [[nodiscard]] std::optional<Link> find_link(int index);
+  [[nodiscard]] Link get_link(std::string_view name);
+
+  // Every link, or the ports of one bridge. Cost: a dump.
+  [[nodiscard]] std::vector<Link> links(int master = 0);
+  // Addresses of one link, both families.
+  [[nodiscard]] std::vector<Address> addresses(int link);
+  // Unicast routes through one link, both families and all tables.
+  [[nodiscard]] std::vector<Route> routes(int link);
+  // Through which link the default route with the lowest metric of the main table goes; absent when
+  // there is none.
+  [[nodiscard]] std::optional<int> default_route_link();
+  // VLANs of a bridge port, single ones or ranges as the kernel groups them, ascending.
+  [[nodiscard]] std::vector<Vlan> vlans(int port_index);
+
+  // One datagram. exchange() gives the kernel's answers as values, in order; execute() throws the
+  // first refusal.
+  [[nodiscard]] std::vector<Ack> exchange(const Batch& batch) { return socket_.exchange(batch); }
+  void execute(const Batch& batch) { socket_.execute(batch); }
+
+  // Removes and waits until the kernel has finished doing so (an RCU grace period, some milliseconds).
+  // Returns false when there was no such link.
+  bool remove_link_if_present(std::string_view name);
+
+ private:
+  [[nodiscard]] std::optional<Link> ask_link(const Message& question, std::string what);
+
+  Socket socket_;
+};
+
+// Announcements of the kernel, subscribed to before the cause: what happened between the subscription
+// and wait() is not missed.
+class Monitor {
+ public:
+  enum class Subject { kLinks, kIpv6Addresses };
+
+  // In the namespace the calling thread is in.
+  explicit Monitor(Subject subject);
+
+  // Waits until `done` returns true. It is asked once at first, and then after every announcement of the
+  // subject. Returns false when `timeout_ms` passed first.
+  [[nodiscard]] bool wait(int timeout_ms, const std::function<bool()>& done);
+
+  // Waits until the link with that index is announced as removed.
+  [[nodiscard]] bool wait_for_removal(int timeout_ms, int index);
+
+ private:
+  Socket socket_;
+};
+
+}  // namespace linnet::netlink

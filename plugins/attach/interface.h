@@ -1,0 +1,44 @@
+// Addresses and routes of a container's interface: planned from the IPAM result without the kernel,
+// applied in one datagram, checked against the kernel.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "libcni/result.h"
+#include "netlink/address.h"
+#include "netlink/netns.h"
+
+namespace linnet::attach {
+
+enum class DadMode { kSkip, kWait };
+
+struct InterfacePlan {
+  std::vector<Cidr> addresses;
+  std::vector<netlink::Route> routes;  // link routes first; `link` still 0
+  bool has_ipv6 = false;
+};
+
+// Every address of the result and every route with the gateway it takes: its own, else the first one of
+// its family. A gateway outside all subnets is marked on-link.
+[[nodiscard]] InterfacePlan plan_interface(const cni::Result& result);
+
+// Sysctls of an interface about to get addresses; to be called by a thread inside its namespace.
+// IPv6 is switched on where it is off; duplicate address detection is off or, for kWait, enhanced.
+void prepare_sysctls(const std::string& ifname, const InterfacePlan& plan, DadMode dad);
+
+// Brings the interface up with its addresses and routes, announcing the addresses (gratuitous ARP,
+// unsolicited neighbour advertisement). Returns when all addresses are usable: for IPv6 when duplicate
+// detection has ended. Throws when it found a duplicate (cni::Error) or the kernel refused.
+void configure_interface(netlink::Sandbox& sandbox, const netlink::Link& link,
+                         const InterfacePlan& plan);
+
+// What of the plan the kernel does not show, one sentence each.
+[[nodiscard]] std::vector<std::string> interface_problems(netlink::Sandbox& sandbox,
+                                                          const netlink::Link& link,
+                                                          const InterfacePlan& plan);
+
+// Switches forwarding on for every family of `addresses`, in the calling thread's namespace.
+void ensure_forwarding(const std::vector<Cidr>& addresses);
+
+}  // namespace linnet::attach

@@ -1,0 +1,26 @@
+// The veth pair of one container: its end on the host is a port of the bridge.
+#pragma once
+
+#include "netlink/netns.h"
+#include "plugins/attach/attachment.h"
+#include "plugins/bridge/config.h"
+
+namespace linnet::bridge {
+
+// Makes the pair: the host's end with its final name as a port of `bridge`, down; the container's end
+// with its final name in `sandbox`, down. A pair that the same attachment left in an earlier namespace
+// is replaced. Throws cni::Error(kInvalidEnvironment) when the container has the interface already.
+[[nodiscard]] netlink::Link create_port(netlink::RouteSocket& host, const netlink::Netns& host_netns,
+                                        const netlink::Netns& sandbox, const netlink::Link& bridge,
+                                        const attach::Attachment& attachment,
+                                        const Config& config);
+
+// Marks the port with its owner, sets its flags and VLANs, and only then brings it up.
+void configure_port(netlink::RouteSocket& host, const netlink::Link& port,
+                    const attach::Attachment& attachment, const Config& config);
+
+// Returns when the port forwards, so that the first packet is not lost. Throws cni::Error when it has
+// not come up within two seconds.
+void wait_until_forwarding(netlink::RouteSocket& host, const netlink::Link& port);
+
+}  // namespace linnet::bridge

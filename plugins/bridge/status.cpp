@@ -1,0 +1,76 @@
+#include <sched.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "libcni/error.h"
+#include "libcni/exec.h"
+#include "netlink/netns.h"
+#include "plugins/attach/attachment.h"
+#include "plugins/attach/rules.h"
+#include "plugins/bridge/config.h"
+#include "plugins/bridge/device.h"
+#include "plugins/bridge/verbs.h"
+
+namespace linnet::bridge {
+
+namespace {
+
+// Makes in a namespace of its own what an ADD makes on the host, so that whatever this kernel lacks shows
+// itself. The namespace goes with the process.
+void rehearse(const Config& config) {
+  if (::unshare(CLONE_NEWNET) != 0) {
+    throw SystemError(errno, "make a network namespace");
+  }
+  netlink::RouteSocket socket;
+  const netlink::Link bridge = ensure_bridge(socket, config);
+  const attach::Attachment attachment = {.network = "status", .container_id = "c", .ifname = "eth0"};
+  const MacAddress mac = attach::container_mac(attachment);
+  netlink::Batch pair;
+  netlink::create_veth(pair, {.name = "port",
+                              .mac = attach::host_mac(attachment),
+                              .peer_name = "container",
+                              .peer_mac = mac,
+                              .mtu = config.mtu,
+                              .master = bridge.index});
+  socket.execute(pair);
+  if (config.mac_spoof_check || config.ip_masq) {
+    netlink::nft::NftSocket nft;
+    if (config.ip_masq) {
+      const std::vector<Cidr> addresses = {*Cidr::parse("192.0.2.1/24")};
+      attach::add_masquerade(nft, attachment, addresses);
+    }
+    if (config.mac_spoof_check) {
+      attach::add_mac_check(nft, attachment, "port", mac);
+    }
+  }
+}
+
+void require_free_name(const Config& config) {
+  const std::optional<netlink::Link> link = netlink::RouteSocket().find_link(config.bridge);
+  if (link && link->kind != "bridge") {
+    throw cni::Error(cni::Code::kPluginNotAvailable,
+                     concat("\"bridge\": ", linnet::quoted(config.bridge),
+                            " already exists but is not a bridge: choose another name"));
+  }
+}
+
+}  // namespace
+
+void status(const cni::Request& request, const cni::NetConf& conf) {
+  const Config config = parse_config(request, conf);
+  require_free_name(config);
+  if (!config.ipam_type.empty()) {
+    cni::Delegate(config.ipam_type, request).run(cni::Verb::kStatus, conf);
+  }
+  try {
+    rehearse(config);
+  } catch (const SystemError& error) {
+    throw cni::Error(cni::Code::kPluginNotAvailable,
+                     concat("this kernel cannot do what the configuration asks for: ",
+                            error.what()));
+  }
+}
+
+}  // namespace linnet::bridge
