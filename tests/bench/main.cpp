@@ -17,6 +17,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> folders;
+  std::string own_folder;
   std::string only;
   int rounds = 40;
   int attachments = 1000;
@@ -49,6 +50,9 @@ class Bench {
         measure(scenario);
       }
     }
+    if (options_.only.empty() || options_.only == bare_scenario().name) {
+      measure_bare();
+    }
     return std::move(report_);
   }
 
@@ -77,6 +81,38 @@ class Bench {
       });
       measure_pairs(scenario, contenders, options_.attachments);
     }
+  }
+
+  void measure_bare() {
+    const Scenario scenario = bare_scenario();
+    log_info(scenario.name);
+    World world(scenario, options_.own_folder, 1);
+    Row add{scenario.name, "ADD", 0, {{"veth, address, route, nft element, 2 execs", {}, {}}}};
+    Row del{scenario.name, "DEL", 0, {{"the same undone, RTM_DELLINK answered", {}, {}}}};
+    Row kernel{"kernel",
+               "RTM_DELLINK of the veth",
+               0,
+               {{"until announced", {}, {}}, {"until answered", {}, {}}}};
+    (void)world.bare_pair();
+    for (int round = 0; round < options_.rounds; ++round) {
+      if (const std::optional<BarePair> pair = world.bare_pair()) {
+        add.columns[0].timings.push_back(pair->pair.add);
+        del.columns[0].timings.push_back(pair->pair.del);
+        kernel.columns[0].timings.push_back(pair->announced);
+        kernel.columns[1].timings.push_back(pair->answered);
+      }
+    }
+    if (const std::optional<PairCost> cost = world.traced_pair()) {
+      add.columns[0].cost = cost->add;
+      del.columns[0].cost = cost->del;
+    }
+    for (Row* const row : {&add, &del, &kernel}) {
+      add_row(std::move(*row));
+    }
+    report_.notes.push_back(
+        "bare is a program of ours that sends the kernel the requests of bridge ADD and DEL with "
+        "masquerading and does nothing else: no configuration, checks, lease, result or undo; one "
+        "empty execution stands for IPAM");
   }
 
   bool drop(bool failed, const Scenario& scenario, const Contender& contender,
@@ -177,7 +213,8 @@ class Bench {
 
 int main_of(int argc, char** argv) {
   Options options;
-  std::string ours = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+  options.own_folder = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+  std::string ours = options.own_folder;
   CLI::App app("Compares the cost of the plugins in several folders, the first being linnet's.");
   app.add_option("folders", options.folders, "more folders of plugins to compare with");
   app.add_option("--ours", ours, "the first folder")->capture_default_str();

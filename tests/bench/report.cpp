@@ -54,7 +54,7 @@ std::string cost_text(const std::optional<Cost>& cost) {
 std::string line_of(const Row& row, const Column& column) {
   const std::vector<double> wall = figures(column, &Timing::wall_us);
   std::string line = concat("  ", column.folder);
-  line.resize(std::max<std::size_t>(line.size(), 34), ' ');
+  line.resize(std::max<std::size_t>(line.size(), 48), ' ');
   line += padded(fixed(quantile(wall, 0.5) / 1000, 2), 10);
   line += padded(fixed(quantile(wall, 0.99) / 1000, 2), 10);
   line += padded(fixed(quantile(figures(column, &Timing::cpu_us), 0.5) / 1000, 2), 10);
@@ -110,7 +110,7 @@ std::string as_table(const Report& report) {
   for (const Row& row : report.rows) {
     if (scenario == nullptr || *scenario != row.scenario) {
       out += "\n" + row.scenario;
-      out.resize(out.find_last_of('\n') + 1 + std::max<std::size_t>(row.scenario.size() + 1, 35),
+      out.resize(out.find_last_of('\n') + 1 + std::max<std::size_t>(row.scenario.size() + 1, 49),
                  ' ');
       out += "  wall ms    p99 ms    cpu ms  peak MiB    syscalls  execs     ratio [quartiles]\n";
     }

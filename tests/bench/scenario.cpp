@@ -50,6 +50,13 @@ std::vector<Scenario> all_scenarios() {
   return all;
 }
 
+Scenario bare_scenario() {
+  Scenario bare;
+  bare.name = "bare";
+  bare.plugin = "linnet-bench-bare";
+  return bare;
+}
+
 Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb, int number,
                   const std::string& netns, const std::string& previous) {
   constexpr std::array<std::string_view, 3> kNames = {"VERSION", "ADD", "DEL"};

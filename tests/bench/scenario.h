@@ -20,6 +20,8 @@ struct Scenario {
 };
 
 [[nodiscard]] std::vector<Scenario> all_scenarios();
+// The floor: bare.cpp in place of a plugin.
+[[nodiscard]] Scenario bare_scenario();
 
 // The call of `verb` for attachment `number` of a scenario with the plugins of `folder`. `netns` is
 // the container's; `previous` the result of its ADD, for DEL.

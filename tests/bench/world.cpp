@@ -23,7 +23,7 @@
 
 namespace linnet::bench {
 
-enum class Action : int { kVersion, kPair, kTrace, kGrow, kBurst };
+enum class Action : int { kVersion, kPair, kTrace, kBare, kGrow, kBurst };
 
 struct World::Order {
   Action action = Action::kVersion;
@@ -111,6 +111,8 @@ class World::Worker {
       }
       case Action::kTrace:
         return trace();
+      case Action::kBare:
+        return bare();
       case Action::kGrow:
         return grow(order.count);
       case Action::kBurst:
@@ -123,6 +125,21 @@ class World::Worker {
     cost.add = run_traced(call(Verb::kAdd, kept_));
     cost.del = run_traced(call(Verb::kDel, kept_));
     reply(cost.add.exit_code == 0 && cost.del.exit_code == 0, cost);
+  }
+
+  void bare() {
+    BarePair result;
+    result.pair.add = execute(Verb::kAdd, kept_);
+    const Outcome outcome = run_timed(call(Verb::kDel, kept_));
+    result.pair.del = outcome.timing;
+    const std::vector<std::string> figures = split(trim(outcome.output), ' ');
+    const auto figure = [&](std::size_t i) {
+      return static_cast<double>(i < figures.size() ? parse_number<long>(figures[i]).value_or(-1)
+                                                    : -1);
+    };
+    result.announced.wall_us = figure(0);
+    result.answered.wall_us = figure(1);
+    reply(outcome.timing.exit_code == 0 && result.announced.wall_us >= 0, result);
   }
 
   void grow(int count) {
@@ -243,6 +260,10 @@ std::optional<Pair> World::pair() {
 
 std::optional<PairCost> World::traced_pair() {
   return ask<PairCost>({Action::kTrace, 0});
+}
+
+std::optional<BarePair> World::bare_pair() {
+  return ask<BarePair>({Action::kBare, 0});
 }
 
 bool World::grow(int count) {

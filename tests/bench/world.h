@@ -25,6 +25,13 @@ struct PairCost {
   Cost del;
 };
 
+// A pair of the bare program, and what its DEL saw the kernel do.
+struct BarePair {
+  Pair pair;
+  Timing announced;  // RTM_DELLINK sent until the multicast that the link is gone
+  Timing answered;   // until the kernel's answer
+};
+
 // A process in a network and mount namespace of its own, with private /run and /var/lib/cni and as
 // many container namespaces as it needs; everything in it ends with the object. Worlds do nothing
 // by themselves, so that several take turns.
@@ -45,6 +52,8 @@ class World {
   [[nodiscard]] std::optional<Timing> version();
   [[nodiscard]] std::optional<Pair> pair();
   [[nodiscard]] std::optional<PairCost> traced_pair();
+  // Only in a world of the bare scenario.
+  [[nodiscard]] std::optional<BarePair> bare_pair();
   // Adds `count` attachments that stay.
   [[nodiscard]] bool grow(int count);
   // `count` ADDs at once, then their DELs one after the other: the time until the last ADD has
