@@ -64,9 +64,10 @@ std::vector<std::optional<IpAddress>> Allocator::assign_requests() const {
     std::vector<std::string> sets;
     std::ranges::transform(open, std::back_inserter(names), &IpAddress::text);
     std::ranges::transform(config_.sets, std::back_inserter(sets), &RangeSet::text);
-    throw cni::Error(cni::Code::kInvalidNetworkConfig,
-                     concat("failed to allocate all requested IPs: ", join(names, " ")),
-                     concat("each range set gives one address; the sets are ", join(sets, " and ")));
+    throw cni::Error(
+        cni::Code::kInvalidNetworkConfig,
+        concat("failed to allocate all requested IPs: ", join(names, " ")),
+        concat("each range set gives one address; the sets are ", join(sets, " and ")));
   }
   return wanted;
 }
@@ -94,8 +95,7 @@ IpAddress Allocator::allocate_from(std::size_t set, const std::optional<IpAddres
                                    const Requester& requester, Transaction& undo) {
   const RangeSet& ranges = config_.sets[set];
   if (wanted) {
-    if (find_lease(requester.held, *wanted) != nullptr ||
-        reserve(set, *wanted, requester, undo) ||
+    if (find_lease(requester.held, *wanted) != nullptr || reserve(set, *wanted, requester, undo) ||
         (free_unreachable() && reserve(set, *wanted, requester, undo))) {
       return *wanted;
     }
@@ -126,14 +126,14 @@ bool Allocator::reserve(std::size_t set, const IpAddress& address, const Request
   if (!store_.reserve(to_number(address), requester.owner, requester.netns_inode)) {
     return false;
   }
-  undo.undo_with(concat("release ", address.text()), [store = &store_, owner = requester.owner,
-                                                      address] {
-    for (const IndexedLease& lease : store->leases_of(owner)) {
-      if (lease.address == to_number(address)) {
-        store->release(lease);
-      }
-    }
-  });
+  undo.undo_with(concat("release ", address.text()),
+                 [store = &store_, owner = requester.owner, address] {
+                   for (const IndexedLease& lease : store->leases_of(owner)) {
+                     if (lease.address == to_number(address)) {
+                       store->release(lease);
+                     }
+                   }
+                 });
   store_.set_last_reserved(set, address);
   return true;
 }
@@ -156,8 +156,8 @@ std::optional<IpAddress> Allocator::take_free(std::size_t set, const Requester& 
   return std::nullopt;
 }
 
-// The leases the owner had before: those in the result become leases of its present namespace, others
-// of the same sets have been replaced.
+// The leases the owner had before: those in the result become leases of its present namespace,
+// others of the same sets have been replaced.
 void Allocator::settle(const std::vector<cni::IpConfig>& ips, const Requester& requester) {
   for (const IndexedLease& lease : requester.held) {
     const IpAddress address = to_address(lease.address);

@@ -19,14 +19,14 @@ using LiveNamespaces = std::function<std::optional<std::vector<std::uint64_t>>()
 
 class Allocator {
  public:
-  // Works under the lock that `store` holds. Both must outlive the allocator. `live` is asked at most
-  // once, when a set is full or a requested address is taken.
+  // Works under the lock that `store` holds. Both must outlive the allocator. `live` is asked at
+  // most once, when a set is full or a requested address is taken.
   Allocator(Store& store, const Config& config, LiveNamespaces live = live_network_namespaces);
 
-  // One address of each set, in their order. What the owner holds already is kept; a requested address
-  // comes first, then round robin. On any error the leases made by this call are removed again, those
-  // from before stay. Throws cni::Error: kInvalidNetworkConfig for a requested address that cannot
-  // be, kTryAgainLater for one that is taken and for a full set.
+  // One address of each set, in their order. What the owner holds already is kept; a requested
+  // address comes first, then round robin. On any error the leases made by this call are removed
+  // again, those from before stay. Throws cni::Error: kInvalidNetworkConfig for a requested address
+  // that cannot be, kTryAgainLater for one that is taken and for a full set.
   [[nodiscard]] std::vector<cni::IpConfig> allocate(const Owner& owner, std::uint64_t netns_inode);
 
   // One sentence for each set from which allocate() could not serve a new owner, even after freeing

@@ -51,7 +51,8 @@ std::vector<Cidr> parse_exclude(ObjectReader& reader) {
     const std::optional<Cidr> network = Cidr::parse(text);
     const std::optional<IpAddress> address = IpAddress::parse(text);
     if (!network && !address) {
-      reader.fail("exclude", concat("expected an address or ADDRESS/LENGTH, got ", linnet::quoted(text)));
+      reader.fail("exclude",
+                  concat("expected an address or ADDRESS/LENGTH, got ", linnet::quoted(text)));
     }
     excluded.push_back(network ? network->network() : Cidr::host(*address));
   }
@@ -92,8 +93,7 @@ void parse_sets(const Json& list, const std::string& path, std::span<const Cidr>
     std::vector<Range> ranges;
     for (std::size_t k = 0; k < list[i].size(); ++k) {
       const std::string range_path = concat(set_path, "[", k, "]");
-      ranges.push_back(
-          parse_range(ObjectReader(list[i][k], range_path), range_path, exclude));
+      ranges.push_back(parse_range(ObjectReader(list[i][k], range_path), range_path, exclude));
     }
     sets.emplace_back(std::move(ranges), set_path);
   }
@@ -109,8 +109,8 @@ void check_sets(const std::vector<RangeSet>& sets, std::string_view version) {
     for (std::size_t k = 0; k < i; ++k) {
       if (sets[i].overlaps(sets[k])) {
         throw cni::Error(kInvalidNetworkConfig,
-                         concat("range set ", k, " overlaps with ", i, " (", sets[k].text(), " and ",
-                                sets[i].text(), ")"));
+                         concat("range set ", k, " overlaps with ", i, " (", sets[k].text(),
+                                " and ", sets[i].text(), ")"));
       }
     }
   }

@@ -27,8 +27,8 @@ struct Config {
 // value, kInvalidEnvironment for CNI_ARGS.
 [[nodiscard]] Config parse_config(const cni::NetConf& conf, std::string_view cni_args);
 
-// For DEL and GC, which must work whatever the rest of the configuration holds: a dataDir that cannot
-// be used is a warning, and the default is taken.
+// For DEL and GC, which must work whatever the rest of the configuration holds: a dataDir that
+// cannot be used is a warning, and the default is taken.
 [[nodiscard]] StoreLocation parse_location_leniently(const cni::NetConf& conf);
 
 }  // namespace linnet::host_local

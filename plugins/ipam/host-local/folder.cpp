@@ -34,9 +34,13 @@ void lock_exclusively(int fd, const std::string& folder) {
 
 }  // namespace
 
-std::string StoreLocation::folder() const { return concat(data_dir, "/", network); }
+std::string StoreLocation::folder() const {
+  return concat(data_dir, "/", network);
+}
 
-std::string lease_name(Number address) { return to_address(address).text(); }
+std::string lease_name(Number address) {
+  return to_address(address).text();
+}
 
 LockedFolder LockedFolder::ensure(const StoreLocation& location) {
   for (int i = 0; i < kFolderVanishedTries; ++i) {
@@ -60,8 +64,8 @@ std::optional<LockedFolder> LockedFolder::find(const StoreLocation& location) {
     }
     throw SystemError(errno, concat("open ", path));
   }
-  folder.lock_ = UniqueFd(
-      ::openat(folder.fd(), "lock", O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0750));
+  folder.lock_ = UniqueFd(::openat(folder.fd(), "lock",
+                                   O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0750));
   if (!folder.lock_) {
     if (errno == ENOENT) {
       return std::nullopt;
@@ -69,7 +73,7 @@ std::optional<LockedFolder> LockedFolder::find(const StoreLocation& location) {
     throw SystemError(errno, concat("open ", path, "/lock"));
   }
   lock_exclusively(folder.lock_.get(), path);
-  struct stat status{};
+  struct stat status {};
   if (::fstat(folder.fd(), &status) != 0) {
     throw SystemError(errno, concat("look at ", path));
   }

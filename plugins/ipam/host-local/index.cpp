@@ -33,8 +33,8 @@ Index::Index(std::string_view boot_id, std::size_t leases) {
 }
 
 void Index::create(const IndexLayout& layout, std::string_view boot_id) {
-  void* const memory = ::mmap(nullptr, layout.size(), PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const memory =
+      ::mmap(nullptr, layout.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     throw SystemError(errno, "allocate the index");
   }
@@ -50,9 +50,9 @@ void Index::create(const IndexLayout& layout, std::string_view boot_id) {
 
 std::optional<Index> Index::open(int directory) {
   Index index;
-  index.file_ = UniqueFd(::openat(
-      directory, kIndexName, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  struct stat status{};
+  index.file_ = UniqueFd(
+      ::openat(directory, kIndexName, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat status {};
   if (!index.file_ || ::fstat(index.file_.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
       status.st_size < static_cast<off_t>(kHeaderSpace) ||
       status.st_size > static_cast<off_t>(IndexLayout{kMaxSlots, kMaxSlots}.size())) {
@@ -94,7 +94,9 @@ Index& Index::operator=(Index&& other) noexcept {
   return *this;
 }
 
-Index::~Index() { unmap(); }
+Index::~Index() {
+  unmap();
+}
 
 void Index::unmap() {
   if (memory_ != nullptr) {
@@ -102,7 +104,9 @@ void Index::unmap() {
   }
 }
 
-IndexHeader& Index::header() const { return *reinterpret_cast<IndexHeader*>(memory_); }
+IndexHeader& Index::header() const {
+  return *reinterpret_cast<IndexHeader*>(memory_);
+}
 
 OpenTable<LeaseSlot, Index::Touch> Index::leases() const {
   auto* const slots = reinterpret_cast<LeaseSlot*>(memory_ + kHeaderSpace);
@@ -206,7 +210,9 @@ void Index::add(const IndexedLease& lease) {
   set_block_bit(lease.address);
 }
 
-void Index::occupy(Number address) { set_block_bit(address); }
+void Index::occupy(Number address) {
+  set_block_bit(address);
+}
 
 void Index::remove(const IndexedLease& lease) {
   const LeaseSlot* const slot = find_lease(lease);
@@ -281,8 +287,7 @@ void Index::save(int directory, const Timestamp& stamp) {
   head.stamp_nanoseconds = stamp.nanoseconds;
   head.check = head.checksum();
   if (!file_) {
-    replace_file(directory, kIndexName,
-                 {reinterpret_cast<const char*>(memory_), size_});
+    replace_file(directory, kIndexName, {reinterpret_cast<const char*>(memory_), size_});
     return;
   }
   dirty_->emplace_back(0, sizeof(IndexHeader));

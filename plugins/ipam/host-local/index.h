@@ -1,5 +1,6 @@
-// The index of a network's folder: a cache that makes every verb independent of the number of leases.
-// The folder is the truth; whatever is wrong with the index, it is thrown away. docs/host-local-store.md.
+// The index of a network's folder: a cache that makes every verb independent of the number of
+// leases. The folder is the truth; whatever is wrong with the index, it is thrown away.
+// docs/host-local-store.md.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@
 
 namespace linnet::host_local {
 
-// Begins with a dot, is no address, and its content is nobody's owner: the reference reads and ignores it.
+// Begins with a dot, is no address, and its content is nobody's owner: the reference reads and
+// ignores it.
 inline constexpr const char* kIndexName = ".linnet-index";
 
 [[nodiscard]] std::uint64_t owner_hash(std::string_view owner);
@@ -38,9 +40,9 @@ struct IndexLayout;
 struct LeaseSlot;
 struct BlockSlot;
 
-// Two hash tables behind a header: leases by owner, and a bitmap of taken addresses in blocks of 64.
-// Works on private memory; save() brings it to disk. Members that read or change the tables throw
-// CorruptIndex; the index must then not be used any more.
+// Two hash tables behind a header: leases by owner, and a bitmap of taken addresses in blocks
+// of 64. Works on private memory; save() brings it to disk. Members that read or change the tables
+// throw CorruptIndex; the index must then not be used any more.
 class Index {
  public:
   // An empty one, with room for `leases` before it grows.

@@ -1,5 +1,5 @@
-// What the index looks like on disk, in this machine's byte order: a header in a page of its own, the
-// slots of the leases, the slots of the address blocks. docs/host-local-store.md.
+// What the index looks like on disk, in this machine's byte order: a header in a page of its own,
+// the slots of the leases, the slots of the address blocks. docs/host-local-store.md.
 #pragma once
 
 #include <algorithm>
@@ -42,10 +42,16 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size) {
   return mix(hash);
 }
 
-inline std::uint64_t high_half(Number number) { return static_cast<std::uint64_t>(number >> 64U); }
-inline std::uint64_t low_half(Number number) { return static_cast<std::uint64_t>(number); }
+inline std::uint64_t high_half(Number number) {
+  return static_cast<std::uint64_t>(number >> 64U);
+}
+inline std::uint64_t low_half(Number number) {
+  return static_cast<std::uint64_t>(number);
+}
 
-inline Number join_halves(std::uint64_t high, std::uint64_t low) { return Number{high} << 64U | low; }
+inline Number join_halves(std::uint64_t high, std::uint64_t low) {
+  return Number{high} << 64U | low;
+}
 
 struct IndexHeader {
   std::array<char, 8> magic = {};
@@ -60,7 +66,9 @@ struct IndexHeader {
   std::int64_t stamp_nanoseconds = 0;
   std::uint64_t check = 0;
 
-  [[nodiscard]] std::uint64_t checksum() const { return hash_bytes(this, offsetof(IndexHeader, check)); }
+  [[nodiscard]] std::uint64_t checksum() const {
+    return hash_bytes(this, offsetof(IndexHeader, check));
+  }
 };
 
 struct LeaseSlot {

@@ -158,13 +158,17 @@ timespec Timestamp::as_timespec() const {
   return time;
 }
 
-std::string Owner::text() const { return concat(trim(container_id), "\r\n", ifname); }
+std::string Owner::text() const {
+  return concat(trim(container_id), "\r\n", ifname);
+}
 
-std::string Owner::legacy_text() const { return std::string(trim(container_id)); }
+std::string Owner::legacy_text() const {
+  return std::string(trim(container_id));
+}
 
 std::optional<LeaseFile> find_lease_file(int directory, const std::string& name) {
-  const UniqueFd fd(::openat(directory, name.c_str(),
-                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const UniqueFd fd(
+      ::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   LeaseFile lease;
   if (!fd) {
     if (errno == ENOENT) {
@@ -173,7 +177,7 @@ std::optional<LeaseFile> find_lease_file(int directory, const std::string& name)
     lease.foreign = true;
     return lease;
   }
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     lease.foreign = true;
     return lease;
@@ -200,8 +204,8 @@ WrittenLease write_lease_file(int directory, const std::string& name, std::strin
 }
 
 void update_mark(int directory, const std::string& name, const LeaseMark& mark) {
-  const UniqueFd fd(::openat(directory, name.c_str(),
-                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const UniqueFd fd(
+      ::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (fd) {
     write_mark(fd.get(), mark);
   }

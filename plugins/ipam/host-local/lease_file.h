@@ -1,5 +1,6 @@
 // One lease on disk: a file named after the address whose content is its owner, the format of the
-// reference plugin (reference.md 3.11), and the mark that only this plugin adds. docs/host-local-store.md.
+// reference plugin (reference.md 3.11), and the mark that only this plugin adds.
+// docs/host-local-store.md.
 #pragma once
 
 #include <compare>
@@ -35,8 +36,8 @@ struct Owner {
 
 // The extended attribute "user.linnet" of a lease: when and for whom it was made.
 struct LeaseMark {
-  std::string boot_id;             // empty: not known
-  std::uint64_t netns_inode = 0;   // 0: not known
+  std::string boot_id;            // empty: not known
+  std::uint64_t netns_inode = 0;  // 0: not known
   friend bool operator==(const LeaseMark&, const LeaseMark&) = default;
 };
 
@@ -44,7 +45,8 @@ struct LeaseMark {
 struct LeaseFile {
   // The content without white space at its ends. Empty for a file that holds nothing else.
   std::string owner;
-  // Not a regular file, unreadable, or larger than any lease: the address is taken, by nobody known.
+  // Not a regular file, unreadable, or larger than any lease: the address is taken, by nobody
+  // known.
   bool foreign = false;
   std::optional<LeaseMark> mark;
   std::uint64_t inode = 0;
@@ -53,8 +55,8 @@ struct LeaseFile {
   [[nodiscard]] bool is_free() const { return owner.empty() && !foreign; }
 };
 
-// Reads `name` in `directory`. Nothing in the folder is trusted: links are not followed, a FIFO does
-// not block, at most 64 KiB are read. Absent when there is no such file.
+// Reads `name` in `directory`. Nothing in the folder is trusted: links are not followed, a FIFO
+// does not block, at most 64 KiB are read. Absent when there is no such file.
 [[nodiscard]] std::optional<LeaseFile> find_lease_file(int directory, const std::string& name);
 
 enum class OnExisting { kKeep, kReplace };
@@ -64,9 +66,9 @@ struct WrittenLease {
   bool marked = false;   // the file system took the attribute
 };
 
-// Makes `name` with that content and mode 0600, complete from the moment it is visible: an unnamed or
-// temporary file, then link(2), or rename(2) to replace what is there. Throws SystemError and leaves
-// nothing behind.
+// Makes `name` with that content and mode 0600, complete from the moment it is visible: an unnamed
+// or temporary file, then link(2), or rename(2) to replace what is there. Throws SystemError and
+// leaves nothing behind.
 [[nodiscard]] WrittenLease write_lease_file(int directory, const std::string& name,
                                             std::string_view content, const LeaseMark& mark,
                                             OnExisting on_existing);
@@ -74,7 +76,8 @@ struct WrittenLease {
 // Replaces the mark of a lease, where the file system has such attributes and the file exists.
 void update_mark(int directory, const std::string& name, const LeaseMark& mark);
 
-// As write_file_atomically of base, relative to `directory`, mode 0600. Only under the store's lock.
+// As write_file_atomically of base, relative to `directory`, mode 0600. Only under the store's
+// lock.
 void replace_file(int directory, const std::string& name, std::string_view content);
 
 // The name that a temporary file has while it is written. Whatever has it before is a leftover.

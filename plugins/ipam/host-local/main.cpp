@@ -12,5 +12,6 @@ int main(int argc, char** argv) {
   plugin.check = linnet::host_local::check;
   plugin.gc = linnet::host_local::gc;
   plugin.status = linnet::host_local::status;
-  return linnet::skel::run(plugin, std::span<const char* const>(argv, static_cast<std::size_t>(argc)));
+  return linnet::skel::run(plugin,
+                           std::span<const char* const>(argv, static_cast<std::size_t>(argc)));
 }

@@ -32,7 +32,9 @@ struct CloseDirectory {
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 // A process may end at any moment of the scan; everything else that is unreadable leaves a hole.
-bool is_gone(int error) { return error == ENOENT || error == ESRCH; }
+bool is_gone(int error) {
+  return error == ENOENT || error == ESRCH;
+}
 
 // The number in "net:[N]" at the start of `text`.
 std::optional<std::uint64_t> namespace_number(std::string_view text) {
@@ -47,7 +49,7 @@ class Scan {
  public:
   // False when something could not be read.
   bool run() {
-    struct stat own{};
+    struct stat own {};
     if (::stat("/proc/self/ns/net", &own) != 0) {
       return false;
     }
@@ -94,16 +96,16 @@ class Scan {
     if (size < 0) {
       return is_gone(errno);
     }
-    if (const auto number =
-            namespace_number({target.data(), static_cast<std::size_t>(size)})) {
+    if (const auto number = namespace_number({target.data(), static_cast<std::size_t>(size)})) {
       alive_.push_back(*number);
     }
     return true;
   }
 
-  // Namespaces kept by a bind mount: field 4 of mountinfo is "net:[N]". A mount namespace is read once.
+  // Namespaces kept by a bind mount: field 4 of mountinfo is "net:[N]". A mount namespace is read
+  // once.
   bool scan_mounts(const std::string& process) {
-    struct stat mounts{};
+    struct stat mounts {};
     if (::stat((process + "/ns/mnt").c_str(), &mounts) != 0) {
       return is_gone(errno);
     }
@@ -135,7 +137,7 @@ class Scan {
   bool scan_descriptors(const std::string& process) {
     return for_each_entry(process + "/fd", [&](const std::string& descriptor) {
       const std::string path = concat(process, "/fd/", descriptor);
-      struct statx status{};
+      struct statx status {};
       if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) {
         return true;
       }
@@ -154,17 +156,17 @@ class Scan {
 bool in_initial_pid_namespace() {
   std::array<char, 64> target{};
   const ssize_t size = ::readlink("/proc/self/ns/pid", target.data(), target.size());
-  return size > 0 && std::string_view(target.data(), static_cast<std::size_t>(size)) ==
-                         kInitialPidNamespace;
+  return size > 0 &&
+         std::string_view(target.data(), static_cast<std::size_t>(size)) == kInitialPidNamespace;
 }
 
 }  // namespace
 
 std::uint64_t netns_inode(const std::string& path) {
-  struct stat status{};
-  struct statfs system{};
-  if (path.empty() || ::stat(path.c_str(), &status) != 0 ||
-      ::statfs(path.c_str(), &system) != 0 || system.f_type != kNsfsMagic) {
+  struct stat status {};
+  struct statfs system {};
+  if (path.empty() || ::stat(path.c_str(), &status) != 0 || ::statfs(path.c_str(), &system) != 0 ||
+      system.f_type != kNsfsMagic) {
     return 0;
   }
   return status.st_ino;

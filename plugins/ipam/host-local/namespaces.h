@@ -12,8 +12,8 @@ namespace linnet::host_local {
 [[nodiscard]] std::uint64_t netns_inode(const std::string& path);
 
 // The inode numbers, ascending, of all network namespaces that a process or thread runs in, a mount
-// holds or a process has open. Absent when that cannot be known for sure: outside of the initial pid
-// namespace, or when a process keeps its namespaces from being read.
+// holds or a process has open. Absent when that cannot be known for sure: outside of the initial
+// pid namespace, or when a process keeps its namespaces from being read.
 //
 // A namespace held by nothing but a socket, whose owner left it, is not found (proc(5) has no way).
 [[nodiscard]] std::optional<std::vector<std::uint64_t>> live_network_namespaces();

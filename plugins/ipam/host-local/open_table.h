@@ -14,8 +14,8 @@ class CorruptIndex : public std::exception {
   [[nodiscard]] const char* what() const noexcept override { return "the index is damaged"; }
 };
 
-// Open addressing with linear probing over a power of two of slots. An empty slot is all zero; every
-// other carries a checksum, so that a damaged slot is an exception and never a wrong answer.
+// Open addressing with linear probing over a power of two of slots. An empty slot is all zero;
+// every other carries a checksum, so that a damaged slot is an exception and never a wrong answer.
 //
 // `Entry` has: hash() of its key, checksum() of all its fields but `check`, the field `check`, and
 // comparison with ==. `Touch` is told of every slot that is written.

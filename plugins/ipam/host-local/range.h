@@ -11,8 +11,8 @@
 
 namespace linnet::host_local {
 
-// An address of either family as a number: IPv4 as its IPv4-mapped IPv6 address, so that the families
-// never meet.
+// An address of either family as a number: IPv4 as its IPv4-mapped IPv6 address, so that the
+// families never meet.
 __extension__ typedef unsigned __int128 Number;
 
 [[nodiscard]] Number to_number(const IpAddress& address);
@@ -38,8 +38,8 @@ struct RangeInput {
   std::string path;  // its name in messages: "ipam.ranges[0][1]"
 };
 
-// One range, completed and checked. Source: reference.md 3.11; RFC 3021 and RFC 6164 for a prefix one
-// bit shorter than the address, whose first address is an address like the other.
+// One range, completed and checked. Source: reference.md 3.11; RFC 3021 and RFC 6164 for a prefix
+// one bit shorter than the address, whose first address is an address like the other.
 //
 //   prefix        start, end when not given          gateway when not given
 //   /31, /127     both addresses                     the first address
@@ -63,8 +63,8 @@ class Range {
   [[nodiscard]] bool excludes(const IpAddress& address) const;
   // Takes addresses out of the range; parts outside of it do not matter.
   void block(Interval interval);
-  // The part of `part` that may be leased, as disjoint intervals in ascending order. `part` lies within
-  // span().
+  // The part of `part` that may be leased, as disjoint intervals in ascending order. `part` lies
+  // within span().
   [[nodiscard]] std::vector<Interval> usable(Interval part) const;
   // How many addresses of the range may be leased.
   [[nodiscard]] Number capacity() const;
@@ -77,7 +77,8 @@ class Range {
   std::vector<Interval> blocked_;  // ascending, disjoint, within span_
 };
 
-// Ranges of one family that share one address of an attachment. No gateway of any of them is leased.
+// Ranges of one family that share one address of an attachment. No gateway of any of them is
+// leased.
 class RangeSet {
  public:
   // Throws cni::Error(kInvalidNetworkConfig): no range, two families, ranges that overlap, or no
@@ -94,8 +95,8 @@ class RangeSet {
   [[nodiscard]] std::string text() const;
 
   // What may be leased, in the order of round robin: from the address after `last` on, through the
-  // following ranges, around to `last` itself. From the start of the first range when `last` is absent
-  // or in none of the ranges.
+  // following ranges, around to `last` itself. From the start of the first range when `last` is
+  // absent or in none of the ranges.
   [[nodiscard]] std::vector<Interval> round_robin(const std::optional<IpAddress>& last) const;
 
  private:

@@ -21,7 +21,9 @@ namespace {
 constexpr std::string_view kBootIdPath = "/proc/sys/kernel/random/boot_id";
 constexpr std::size_t kBootIdSize = 36;
 
-std::string last_reserved_name(std::size_t set) { return concat("last_reserved_ip.", set); }
+std::string last_reserved_name(std::size_t set) {
+  return concat("last_reserved_ip.", set);
+}
 
 // An mtime that the clock will not produce again: whoever changes the folder changes it.
 Timestamp random_stamp() {
@@ -216,8 +218,7 @@ bool Store::reserve(Number address, const Owner& owner, std::uint64_t netns_inod
   const std::string name = lease_name(address);
   const LeaseMark mark{boot_id_, netns_inode};
   const std::string content = owner.text();
-  WrittenLease written =
-      write_lease_file(folder_.fd(), name, content, mark, OnExisting::kKeep);
+  WrittenLease written = write_lease_file(folder_.fd(), name, content, mark, OnExisting::kKeep);
   if (!written.created) {
     const std::optional<LeaseFile> existing = find_lease_file(folder_.fd(), name);
     if (existing && !existing->is_free()) {

@@ -22,12 +22,12 @@ namespace linnet::host_local {
 // The kernel's id of the running boot; empty where there is no /proc.
 [[nodiscard]] std::string current_boot_id();
 
-// Locked from open to destruction, so that one verb is one step for everybody else. Every member may
-// throw SystemError.
+// Locked from open to destruction, so that one verb is one step for everybody else. Every member
+// may throw SystemError.
 //
-// When a lease of an earlier boot is met while the folder is read, it is removed: a lease marked with
-// another boot id than `boot_id`, and one without a mark that the previous boot's index knew (same
-// inode, same ctime). With an empty `boot_id` nothing is.
+// When a lease of an earlier boot is met while the folder is read, it is removed: a lease marked
+// with another boot id than `boot_id`, and one without a mark that the previous boot's index knew
+// (same inode, same ctime). With an empty `boot_id` nothing is.
 class Store {
  public:
   // Makes the folder (0755) and the lock file if they are missing, waits for the lock.
@@ -86,7 +86,8 @@ class Store {
                                         const std::optional<Index>& previous) const;
   [[nodiscard]] IndexedLease describe(Number address, const LeaseFile& file) const;
   [[nodiscard]] IndexedLease written_lease(Number address, const Owner& owner,
-                                           const LeaseMark& mark, const WrittenLease& written) const;
+                                           const LeaseMark& mark,
+                                           const WrittenLease& written) const;
   [[nodiscard]] std::vector<IndexedLease> leases_with(std::string_view owner);
   void open_cursor(std::size_t set);
   void save_index();

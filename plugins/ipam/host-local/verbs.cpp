@@ -20,7 +20,9 @@ namespace linnet::host_local {
 
 namespace {
 
-Owner owner_of(const cni::Request& request) { return {request.container_id, request.ifname}; }
+Owner owner_of(const cni::Request& request) {
+  return {request.container_id, request.ifname};
+}
 
 std::string_view way_out(int error) {
   switch (error) {
@@ -60,15 +62,16 @@ std::string nearest_existing(std::string path) {
   return path;
 }
 
+// Whether a file could be made: an unnamed one is, where the file system has such, and is gone
+// again.
 void require_writable(const StoreLocation& location) {
   const std::string folder = nearest_existing(location.folder());
-  if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
-    throw SystemError(errno, concat("write below ", folder));
+  const UniqueFd unnamed(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  const bool untold = !unnamed && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
+  if (unnamed || (untold && ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0)) {
+    return;
   }
-  const UniqueFd opened(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!opened) {
-    throw SystemError(errno, concat("write below ", folder));
-  }
+  throw SystemError(errno, concat("write below ", folder));
 }
 
 bool in_ranges(const Config& config, const IpAddress& address) {
@@ -143,9 +146,10 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
 void gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
   if (cni::find_key(conf.json, "cni.dev/valid-attachments") == nullptr &&
       cni::find_key(conf.json, "cni.dev/attachments") == nullptr) {
-    throw cni::Error(cni::Code::kInvalidNetworkConfig,
-                     "\"cni.dev/valid-attachments\": missing; without the list of valid attachments "
-                     "every lease would be freed");
+    throw cni::Error(
+        cni::Code::kInvalidNetworkConfig,
+        "\"cni.dev/valid-attachments\": missing; without the list of valid attachments "
+        "every lease would be freed");
   }
   const StoreLocation location = parse_location_leniently(conf);
   std::vector<std::string> valid;

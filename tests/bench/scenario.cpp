@@ -1,0 +1,75 @@
+#include "tests/bench/scenario.h"
+
+#include <array>
+
+#include "base/text.h"
+#include "libcni/json.h"
+
+namespace linnet::bench {
+
+namespace {
+
+using cni::Json;
+
+std::string configuration_of(const Scenario& scenario, const std::string& previous) {
+  Json conf = {{"cniVersion", "1.0.0"}, {"name", "bench"}, {"type", scenario.plugin}};
+  conf["ipam"] = {{"type", "host-local"},
+                  {"ranges", Json::array({Json::array({{{"subnet", "10.64.0.0/16"}}})})},
+                  {"routes", Json::array({{{"dst", "0.0.0.0/0"}}})}};
+  if (scenario.plugin == "bridge") {
+    conf["bridge"] = "bench0";
+    conf["isGateway"] = true;
+    conf["ipMasq"] = scenario.masquerade;
+  }
+  if (!scenario.backend.empty()) {
+    conf["ipMasqBackend"] = scenario.backend;
+  }
+  Json result = Json::parse(previous, nullptr, false);
+  if (result.is_object()) {
+    conf["prevResult"] = std::move(result);
+  }
+  return cni::dump(conf);
+}
+
+}  // namespace
+
+std::vector<Scenario> all_scenarios() {
+  std::vector<Scenario> all(5);
+  all[0].name = "VERSION";
+  all[0].plugin = "host-local";
+  all[0].adds = false;
+  all[1].name = all[1].plugin = "host-local";
+  all[2].name = "bridge+host-local";
+  all[3].name = "bridge+ipMasq+host-local";
+  all[4].name = "bridge+ipMasq(nftables)+host-local";
+  all[4].backend = "nftables";
+  for (std::size_t i = 2; i < all.size(); ++i) {
+    all[i].plugin = "bridge";
+    all[i].masquerade = i > 2;
+  }
+  return all;
+}
+
+Scenario bare_scenario() {
+  Scenario bare;
+  bare.name = "bare";
+  bare.plugin = "linnet-bench-bare";
+  return bare;
+}
+
+Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb, int number,
+                  const std::string& netns, const std::string& previous) {
+  constexpr std::array<std::string_view, 3> kNames = {"VERSION", "ADD", "DEL"};
+  Execution call;
+  call.executable = concat(folder, "/", scenario.plugin);
+  call.environment = {concat("CNI_COMMAND=", kNames[static_cast<std::size_t>(verb)]),
+                      concat("CNI_CONTAINERID=bench-", number),
+                      "CNI_IFNAME=eth0",
+                      concat("CNI_NETNS=", netns),
+                      concat("CNI_PATH=", folder),
+                      "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+  call.configuration = configuration_of(scenario, previous);
+  return call;
+}
+
+}  // namespace linnet::bench

@@ -1,0 +1,31 @@
+// What is measured: plugins and their configurations.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/bench/process.h"
+
+namespace linnet::bench {
+
+enum class Verb { kVersion, kAdd, kDel };
+
+struct Scenario {
+  std::string name;    // of the row
+  std::string plugin;  // the executable that is called
+  bool adds = true;    // ADD and DEL; else VERSION
+  bool masquerade = false;
+  std::string backend;  // "ipMasqBackend", empty: the plugin's choice
+};
+
+[[nodiscard]] std::vector<Scenario> all_scenarios();
+// The floor: bare.cpp in place of a plugin.
+[[nodiscard]] Scenario bare_scenario();
+
+// The call of `verb` for attachment `number` of a scenario with the plugins of `folder`. `netns` is
+// the container's; `previous` the result of its ADD, for DEL.
+[[nodiscard]] Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb,
+                                int number, const std::string& netns, const std::string& previous);
+
+}  // namespace linnet::bench
