@@ -39,9 +39,10 @@ std::optional<std::size_t> find_excessive_depth(std::string_view text) {
   return std::nullopt;
 }
 
+constexpr std::string_view kBeforePosition = "parse error at ";
+
 // What nlohmann's parser says, without its own exception number in front.
 std::string_view parser_words(const char* what) {
-  constexpr std::string_view kBeforePosition = "parse error at ";
   const std::string_view text = what;
   const std::size_t at = text.find(kBeforePosition);
   return at == std::string_view::npos ? text : text.substr(at + kBeforePosition.size());
@@ -240,7 +241,8 @@ std::vector<std::string> ObjectReader::unknown_keys(
   std::vector<std::string_view> known = also_known;
   known.insert(known.end(), asked_.begin(), asked_.end());
   std::vector<std::string> sentences;
-  for (const auto& [key, value] : object_.items()) {
+  for (const auto& member : object_.items()) {
+    const std::string& key = member.key();
     const bool expected = std::ranges::any_of(
         known, [&](std::string_view name) { return equals_ignoring_case(name, key); });
     if (expected || key.starts_with("cni.dev/")) {

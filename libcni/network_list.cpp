@@ -24,7 +24,7 @@ std::string known_versions() {
 }
 
 std::string read_name(ObjectReader& reader) {
-  const std::string name = reader.text("name").value_or("");
+  std::string name = reader.text("name").value_or("");
   if (const std::string problem = problem_with_network_name(name); !problem.empty()) {
     reader.fail("name", problem);
   }

@@ -142,6 +142,7 @@ pid_t spawn(const std::string& executable, const SpawnSettings& settings,
             const std::map<std::string, std::string>& overrides) {
   std::vector<std::string> variables = child_environment(overrides);
   std::vector<char*> environment;
+  environment.reserve(variables.size() + 1);
   for (std::string& variable : variables) {
     environment.push_back(variable.data());
   }

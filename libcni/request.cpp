@@ -59,13 +59,15 @@ std::string problem_with_identifier(std::string_view text, std::size_t limit) {
   return {};
 }
 
-// White space as Unicode defines it, in UTF-8; the reference refuses all of it in interface names.
+// White space beyond ASCII as Unicode defines it, in UTF-8.
+constexpr std::array<std::string_view, 19> kBeyondAscii = {
+    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+    "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+    "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+    "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+
+// The reference refuses all white space in interface names, not only what the kernel does.
 bool holds_white_space(std::string_view text) {
-  constexpr std::array<std::string_view, 19> kBeyondAscii = {
-      "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
-      "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
-      "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
-      "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
   return text.find_first_of(" \t\r\n\v\f") != std::string_view::npos ||
          std::ranges::any_of(kBeyondAscii, [&](std::string_view space) {
            return text.find(space) != std::string_view::npos;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <ranges>
 #include <set>
 
 #include "base/error_list.h"
@@ -175,10 +174,10 @@ Result Runtime::add(const NetworkList& list, const RuntimeConf& conf) const {
 void Runtime::delete_all(const NetworkList& list, const RuntimeConf& conf,
                          const Json& prev_result) const {
   ErrorList errors;
-  for (const PluginConf& plugin : list.plugins | std::views::reverse) {
+  for (auto plugin = list.plugins.rbegin(); plugin != list.plugins.rend(); ++plugin) {
     errors.attempt([&] {
-      (void)execute(plugin.type, Verb::kDel, conf,
-                    attachment_configuration(list, plugin, conf, prev_result));
+      (void)execute(plugin->type, Verb::kDel, conf,
+                    attachment_configuration(list, *plugin, conf, prev_result));
     });
   }
   errors.throw_if_any();

@@ -169,7 +169,7 @@ int print(const Outcome& outcome, int output) {
 int run(const Plugin& plugin, std::span<const char* const> arguments, const Streams& streams) {
   set_log_name(plugin.name);
   // A reader that is gone shall be an error that can be told, not the end of the process.
-  ::signal(SIGPIPE, SIG_IGN);
+  (void)::signal(SIGPIPE, SIG_IGN);
   if (wants_help(arguments)) {
     write_about(plugin);
     return 0;
