@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,6 +174,24 @@ int poll_timeout(const Deadline& deadline) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT32_MAX));
 }
 
+// Whether the child ends in time: one may close its outputs and stay.
+bool ends_before(pid_t pid, const Deadline& deadline) {
+  if (!deadline) {
+    return true;
+  }
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) {
+    // Kernels before 5.3 and some seccomp profiles do not have it: the end of both outputs must do.
+    return true;
+  }
+  pollfd end{process.get(), POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&end, 1, poll_timeout(deadline));
+  } while (ready < 0 && errno == EINTR);
+  return ready != 0;
+}
+
 // The conversation with one child: its input, until all is written or nobody reads it any more, and
 // both outputs until their end.
 class Conversation {
@@ -319,7 +338,7 @@ PluginOutput PluginProcess::run(std::string_view configuration,
   PluginOutput result;
   try {
     Conversation conversation(input_, output_, error_, configuration);
-    if (!conversation.finish(deadline, result)) {
+    if (!conversation.finish(deadline, result) || !ends_before(pid_, deadline)) {
       throw Error(Code::kTryAgainLater,
                   concat("no answer within ", timeout->count(), " ms, killed"),
                   std::string(trim(result.standard_error)));

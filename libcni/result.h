@@ -18,7 +18,7 @@ namespace linnet::cni {
 struct Interface {
   std::string name = {};
   std::string mac = {};
-  std::uint32_t mtu = 0;    // since 1.1.0; bytes
+  std::uint32_t mtu = 0;         // since 1.1.0; bytes
   std::string sandbox = {};      // netns path; empty: on the host
   std::string socket_path = {};  // since 1.1.0
   std::string pci_id = {};       // since 1.1.0
@@ -35,9 +35,9 @@ struct IpConfig {
 struct Route {
   Cidr dst = {};
   std::optional<IpAddress> gw = {};
-  std::uint32_t mtu = 0;               // since 1.1.0; bytes
-  std::uint32_t advmss = 0;            // since 1.1.0; bytes
-  std::uint32_t priority = 0;          // since 1.1.0; metric
+  std::uint32_t mtu = 0;                    // since 1.1.0; bytes
+  std::uint32_t advmss = 0;                 // since 1.1.0; bytes
+  std::uint32_t priority = 0;               // since 1.1.0; metric
   std::optional<std::uint32_t> table = {};  // since 1.1.0
   std::optional<std::uint8_t> scope = {};   // since 1.1.0; RT_SCOPE_*
   friend bool operator==(const Route&, const Route&) = default;

@@ -50,7 +50,8 @@ struct Validation {
 // for ADD only, and makes a path of them for every verb): Error(kInvalidNetworkConfig,
 // kUnknownContainer for an empty id, kInvalidEnvironment). The error of a plugin keeps its code and
 // details; its message follows `plugin type="…" failed (add): `. What else goes wrong is a
-// SystemError or an Error.
+// SystemError or an Error. What a successful plugin says on stderr, and what DEL tolerates, is
+// written to this process's stderr (base/log.h).
 class Runtime {
  public:
   explicit Runtime(RuntimeOptions options);

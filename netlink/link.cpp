@@ -95,7 +95,6 @@ void create_bridge(Batch& batch, const NewBridge& bridge) {
   ifinfomsg header = link_header();
   set_flag(header, IFF_UP, true);
   message.header(header).text(IFLA_IFNAME, bridge.name).mac(IFLA_ADDRESS, bridge.mac);
-  put_mtu(message, bridge.mtu);
   message.nest(IFLA_LINKINFO, [&] {
     message.text(IFLA_INFO_KIND, "bridge");
     if (bridge.vlan_filtering) {

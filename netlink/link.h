@@ -44,8 +44,7 @@ struct Link {
 // A new bridge, up.
 struct NewBridge {
   std::string name;
-  MacAddress mac;         // set at creation, so that neither udev nor a new port changes it
-  std::uint32_t mtu = 0;  // 0: the kernel's default
+  MacAddress mac;  // set at creation, so that neither udev nor a new port changes it
   bool vlan_filtering = false;
 };
 

@@ -26,9 +26,11 @@ netlink::Route plan_route(const cni::Route& route, const cni::Result& result) {
                       .table = route.table,
                       .scope = route.scope,
                       .onlink = false};
+  // What is on the link or on the host itself is reached through no gateway.
+  const bool direct = route.scope.value_or(RT_SCOPE_UNIVERSE) >= RT_SCOPE_LINK;
   bool reachable = false;
   for (const cni::IpConfig& ip : result.ips) {
-    if (!plan.gateway && ip.gateway && ip.gateway->family() == route.dst.family()) {
+    if (!plan.gateway && !direct && ip.gateway && ip.gateway->family() == route.dst.family()) {
       plan.gateway = ip.gateway;
     }
     reachable = reachable || (plan.gateway && ip.address.contains(*plan.gateway));

@@ -20,7 +20,7 @@ struct InterfacePlan {
 };
 
 // Every address of the result and every route with the gateway it takes: its own, else the first one of
-// its family. A gateway outside all subnets is marked on-link.
+// its family, none for a scope of link or host. A gateway outside all subnets is marked on-link.
 [[nodiscard]] InterfacePlan plan_interface(const cni::Result& result);
 
 // Sysctls of an interface about to get addresses; to be called by a thread inside its namespace.

@@ -35,6 +35,12 @@ void compare_mac(const netlink::Link& link, const cni::Interface* expected, Prob
   }
 }
 
+void compare_mtu(const netlink::Link& link, const Config& config, Problems& problems) {
+  if (config.mtu != 0 && link.mtu != config.mtu) {
+    problems.push_back(concat(link.name, " has MTU ", link.mtu, ", not ", config.mtu));
+  }
+}
+
 std::optional<netlink::Link> check_bridge(netlink::RouteSocket& host, const Config& config,
                                           const cni::Result& prev, Problems& problems) {
   const std::optional<netlink::Link> bridge = host.find_link(config.bridge);
@@ -49,9 +55,7 @@ std::optional<netlink::Link> check_bridge(netlink::RouteSocket& host, const Conf
   if (config.promiscuous && !bridge->promiscuous) {
     problems.push_back(concat(config.bridge, " is not in promiscuous mode"));
   }
-  if (config.mtu != 0 && bridge->mtu != config.mtu) {
-    problems.push_back(concat(config.bridge, " has MTU ", bridge->mtu, ", not ", config.mtu));
-  }
+  compare_mtu(*bridge, config, problems);
   if (config.uses_vlans() && !bridge->bridge->vlan_filtering) {
     problems.push_back(concat(config.bridge, " does not filter VLANs"));
   }
@@ -107,6 +111,7 @@ void check_port(netlink::RouteSocket& host, const netlink::Link& port, const net
   if (!port.up) {
     problems.push_back(concat(port.name, " is down"));
   }
+  compare_mtu(port, config, problems);
   const netlink::Link::Port flags = port.port.value_or(netlink::Link::Port{});
   if (flags.hairpin != config.hairpin) {
     problems.push_back(concat(port.name, config.hairpin ? " lacks" : " has", " hairpin mode"));
@@ -192,9 +197,7 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
   if (container->up == config.leave_container_interface_down) {
     problems.push_back(concat(request.ifname, container->up ? " is up" : " is down"));
   }
-  if (config.mtu != 0 && container->mtu != config.mtu) {
-    problems.push_back(concat(request.ifname, " has MTU ", container->mtu, ", not ", config.mtu));
-  }
+  compare_mtu(*container, config, problems);
   const Problems layer3 =
       attach::interface_problems(sandbox, *container, attach::plan_interface(prev));
   problems.insert(problems.end(), layer3.begin(), layer3.end());

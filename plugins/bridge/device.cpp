@@ -31,9 +31,11 @@ bool create(netlink::RouteSocket& host, const Config& config) {
   netlink::Batch batch;
   netlink::create_bridge(batch, {.name = config.bridge,
                                  .mac = random_mac(),
-                                 .mtu = config.mtu,
                                  .vlan_filtering = config.uses_vlans()});
-  netlink::change_link(batch, {.name = config.bridge, .alias = std::string(kPinnedAlias)});
+  // An MTU given at creation lasts until the first port goes; one that is set stays.
+  netlink::change_link(batch, {.name = config.bridge,
+                               .mtu = config.mtu != 0 ? std::optional(config.mtu) : std::nullopt,
+                               .alias = std::string(kPinnedAlias)});
   const std::vector<netlink::Ack> acks = host.exchange(batch);
   if (acks[0].error == EEXIST) {
     return false;

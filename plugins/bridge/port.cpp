@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "libcni/error.h"
 
@@ -35,10 +36,20 @@ void resolve_name_clash(netlink::RouteSocket& host, netlink::RouteSocket& sandbo
 }
 
 // Returns false when one of the names is taken.
-bool create_pair(netlink::RouteSocket& host, const netlink::NewVeth& veth) {
+bool try_to_create(netlink::RouteSocket& host, const netlink::NewVeth& veth) {
   netlink::Batch batch;
   netlink::create_veth(batch, veth);
-  const netlink::Ack ack = host.exchange(batch)[0];
+  netlink::Ack ack;
+  try {
+    ack = host.exchange(batch)[0];
+  } catch (const SystemError&) {
+    // The answer is lost and the pair may be there. One of an earlier ADD carries its owner's mark.
+    netlink::RouteSocket again;
+    if (const auto link = again.find_link(veth.name); link && link->alias.empty()) {
+      again.remove_link_if_present(veth.name);
+    }
+    throw;
+  }
   if (!ack.ok() && ack.error != EEXIST) {
     throw netlink::Error(ack, batch.what(0));
   }
@@ -47,9 +58,9 @@ bool create_pair(netlink::RouteSocket& host, const netlink::NewVeth& veth) {
 
 }  // namespace
 
-netlink::Link create_port(netlink::RouteSocket& host, const netlink::Netns& host_netns,
-                          const netlink::Netns& sandbox, const netlink::Link& bridge,
-                          const attach::Attachment& attachment, const Config& config) {
+void create_pair(netlink::RouteSocket& host, const netlink::Netns& host_netns,
+                 const netlink::Netns& sandbox, const netlink::Link& bridge,
+                 const attach::Attachment& attachment, const Config& config) {
   const netlink::NewVeth veth = {
       .name = attach::host_link_name(attachment),
       .mac = attach::host_mac(attachment),
@@ -59,17 +70,17 @@ netlink::Link create_port(netlink::RouteSocket& host, const netlink::Netns& host
       .mtu = config.mtu,
       .master = bridge.index,
   };
-  if (!create_pair(host, veth)) {
-    std::optional<netlink::RouteSocket> inside;
-    host_netns.run_inside(sandbox, [&] { inside.emplace(); });
-    resolve_name_clash(host, *inside, attachment);
-    if (!create_pair(host, veth)) {
-      throw cni::Error(cni::Code::kTryAgainLater,
-                       concat("create veth ", veth.name, ": another process makes a link of that "
-                                                         "name at the same time"));
-    }
+  if (try_to_create(host, veth)) {
+    return;
   }
-  return host.get_link(veth.name);
+  std::optional<netlink::RouteSocket> inside;
+  host_netns.run_inside(sandbox, [&] { inside.emplace(); });
+  resolve_name_clash(host, *inside, attachment);
+  if (!try_to_create(host, veth)) {
+    throw cni::Error(cni::Code::kTryAgainLater,
+                     concat("create veth ", veth.name,
+                            ": another process makes a link of that name at the same time"));
+  }
 }
 
 void configure_port(netlink::RouteSocket& host, const netlink::Link& port,

@@ -99,6 +99,10 @@ int main(int, char** arguments) {
   record(self.substr(0, slash) + "/calls.log", type, verb, configuration);
   linnet::write_all(STDERR_FILENO, entry.value("stderr", ""), "stderr");
   linnet::write_all(STDOUT_FILENO, answer(entry, verb, configuration), "stdout");
+  if (entry.value("close_outputs", false)) {
+    ::close(STDOUT_FILENO);
+    ::close(STDERR_FILENO);
+  }
   while (entry.value("hang", false)) {
     ::pause();
   }

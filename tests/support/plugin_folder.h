@@ -18,6 +18,7 @@ namespace linnet::test {
 //     "exit"         exit code
 //     "signal"       the signal the plugin kills itself with
 //     "close_stdin"  true: stdin is closed unread before anything else
+//     "close_outputs"  true: both are closed once everything is printed
 //     "hang"         true: never ends by itself
 class PluginFolder {
  public:

@@ -115,6 +115,13 @@ TEST_F(Exec, ChildPastItsTimeoutIsKilledAndReaped) {
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
 }
 
+TEST_F(Exec, ChildThatClosesItsOutputsAndStaysIsKilledToo) {
+  expect_error(Code::kTryAgainLater, "no answer within 500 ms, killed", [&] {
+    (void)run({{"close_outputs", true}, {"hang", true}}, "{}", std::chrono::milliseconds(500));
+  });
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+}
+
 TEST_F(Exec, ProcessWalkedAwayFromIsReapedAndDidNothing) {
   const std::string executable = folder_.add("fake");
   { const PluginProcess process = PluginProcess::start(executable, {{"CNI_COMMAND", "ADD"}}); }

@@ -1,0 +1,316 @@
+// DEL, CHECK, GC and STATUS of the bridge plugin, and what failures leave behind: nothing.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "tests/kernel/bridge_conf.h"
+#include "tests/support/host.h"
+#include "tests/support/plugin_folder.h"
+
+namespace linnet::test {
+namespace {
+
+using cni::Json;
+using testing::HasSubstr;
+
+class BridgeLifecycle : public HostTest {
+ protected:
+  void SetUp() override {
+    HostTest::SetUp();
+    if (!IsSkipped()) {
+      make_container("c1");
+      make_container("c2");
+    }
+  }
+
+  // One ADD and DEL, so that what all containers share is there: the bridge, its gateway address, the
+  // tables' fixed rules.
+  std::string world_with_shared_things(const Json& conf) {
+    const Json result = add(conf, "c2");
+    del(conf, "c2", result);
+    return world();
+  }
+
+  std::string check_message(const Json& conf, const Json& prev_result) {
+    Json with_result = conf;
+    with_result["prevResult"] = prev_result;
+    const ProgramOutput output = call({.verb = "CHECK", .conf = with_result});
+    EXPECT_EQ(output.exit_code, output.standard_output.empty() ? 0 : 1);
+    return output.standard_output.empty() ? "" : output.json()["msg"].get<std::string>();
+  }
+};
+
+Json masquerading(const Json& conf) { return with(conf, {{"ipMasq", true}}); }
+
+TEST_F(BridgeLifecycle, DelUndoesAddForEveryCombinationOfKeys) {
+  const std::vector<Json> combinations = {
+      bridge_conf(),
+      dual_stack_conf(),
+      layer2_conf(),
+      masquerading(dual_stack_conf()),
+      with(masquerading(bridge_conf()), {{"macspoofchk", true}, {"mtu", 1400}}),
+      with(bridge_conf(), {{"hairpinMode", true}, {"portIsolation", true}}),
+      with(bridge_conf(), {{"isDefaultGateway", true}, {"enabledad", true}}),
+      with(layer2_conf(), {{"disableContainerInterface", true}, {"macspoofchk", true}}),
+      with(masquerading(bridge_conf()), {{"ipMasqBackend", "nftables"}, {"promiscMode", true}}),
+  };
+  for (const Json& conf : combinations) {
+    SCOPED_TRACE(conf.dump());
+    const std::string before = world_with_shared_things(conf);
+    const Json result = add(conf);
+    EXPECT_NE(world(), before);
+    del(conf, "c1", result);
+    EXPECT_EQ(world(), before);
+    del(conf, "c1", result);
+    EXPECT_EQ(world(), before);
+    must_run({"ip", "link", "delete", "br0"});
+  }
+}
+
+TEST_F(BridgeLifecycle, DelNeedsNeitherNamespaceNorPrevResultNorValidKeys) {
+  const Json conf = masquerading(dual_stack_conf());
+  const std::string before = world_with_shared_things(conf);
+  const Json result = add(conf);
+  Json broken = with(conf, {{"mtu", "large"}, {"vlan", -3}, {"prevResult", {{"ips", 7}}}});
+  const Call call_without_netns = {
+      .verb = "DEL", .conf = broken, .environment = {{"CNI_NETNS", ""}}};
+  EXPECT_EQ(call(call_without_netns).exit_code, 0);
+  EXPECT_EQ(world(), before);
+
+  static_cast<void>(add(conf));
+  remove_container("c1");
+  del(conf, "c1");
+  EXPECT_EQ(world(), before);
+}
+
+TEST_F(BridgeLifecycle, DelLeavesARuleOfAnotherOwnerOfTheSameAddress) {
+  Json conf = masquerading(bridge_conf());
+  conf["runtimeConfig"]["ips"] = {"10.22.0.50"};
+  const Json result = add(conf);
+  // The first container's lease and link vanish without a DEL, and the address goes to the second.
+  must_run({"ip", "-n", "c1", "link", "delete", "eth0"});
+  std::filesystem::remove("/var/lib/cni/networks/net1/10.22.0.50");
+  static_cast<void>(add(conf, "c2"));
+  del(conf, "c1", result);
+  EXPECT_THAT(must_run({"nft", "list", "ruleset"}), HasSubstr("10.22.0.50"));
+  EXPECT_TRUE(ping("", "10.22.0.50"));
+}
+
+TEST_F(BridgeLifecycle, CheckPassesAfterAddAndNamesWhatIsMissing) {
+  const Json conf = with(masquerading(dual_stack_conf()), {{"mtu", 1400},
+                                                           {"hairpinMode", true},
+                                                           {"portIsolation", true},
+                                                           {"macspoofchk", true}});
+  const Json result = add(conf);
+  const std::string port = result["interfaces"][1]["name"];
+  EXPECT_EQ(check_message(conf, result), "");
+
+  struct Damage {
+    std::vector<std::string> command;
+    std::vector<std::string> repair;
+    std::string message;
+  };
+  const std::vector<Damage> damages = {
+      {{"ip", "-n", "c1", "addr", "del", "10.22.0.2/24", "dev", "eth0"}, {}, "lacks address"},
+      {{"ip", "-n", "c1", "addr", "add", "10.22.0.2/24", "dev", "eth0"}, {}, "lacks the route"},
+      {{"ip", "-n", "c1", "route", "add", "default", "via", "10.22.0.1"}, {}, ""},
+      {{"ip", "link", "set", port, "mtu", "1300"},
+       {"ip", "link", "set", port, "mtu", "1400"},
+       "has MTU 1300"},
+      {{"ip", "-n", "c1", "link", "set", "eth0", "mtu", "1300"},
+       {"ip", "-n", "c1", "link", "set", "eth0", "mtu", "1400"},
+       "has MTU 1300"},
+      {{"bridge", "link", "set", "dev", port, "hairpin", "off"},
+       {"bridge", "link", "set", "dev", port, "hairpin", "on"},
+       "lacks hairpin mode"},
+      {{"bridge", "link", "set", "dev", port, "isolated", "off"},
+       {"bridge", "link", "set", "dev", port, "isolated", "on"},
+       "is not isolated"},
+      {{"ip", "link", "set", port, "nomaster"},
+       {"ip", "link", "set", port, "master", "br0"},
+       "is not a port of br0"},
+      {{"bridge", "link", "set", "dev", port, "hairpin", "on", "isolated", "on"}, {}, ""},
+      {{"ip", "addr", "del", "10.22.0.1/24", "dev", "br0"},
+       {"ip", "addr", "add", "10.22.0.1/24", "dev", "br0"},
+       "lacks the gateway address"},
+      {{"nft", "flush", "set", "inet", "linnet", "masq_10.22.0.0_24"}, {}, "is not masqueraded"},
+  };
+  for (const Damage& damage : damages) {
+    SCOPED_TRACE(damage.command.back());
+    must_run(damage.command);
+    const std::string message = check_message(conf, result);
+    if (damage.message.empty()) {
+      EXPECT_EQ(message, "");
+    } else {
+      EXPECT_THAT(message, HasSubstr(damage.message));
+    }
+    if (!damage.repair.empty()) {
+      must_run(damage.repair);
+    }
+  }
+  del(conf, "c1", result);
+  EXPECT_NE(check_message(conf, result), "");
+}
+
+TEST_F(BridgeLifecycle, GcRemovesWhatIsNotValidAndNothingElse) {
+  const Json conf = with(masquerading(bridge_conf()), {{"macspoofchk", true}});
+  const Json other = with(conf, {{"name", "net2"}, {"bridge", "br1"},
+                                 {"ipam", {{"type", "host-local"}, {"subnet", "10.33.0.0/24"}}}});
+  make_container("c3");
+  static_cast<void>(add(conf, "c1"));
+  const std::string kept = world();
+  static_cast<void>(add(conf, "c2"));
+  static_cast<void>(add(other, "c3"));
+  Json gc = conf;
+  gc["cni.dev/valid-attachments"] = {{{"containerID", "c1"}, {"ifname", "eth0"}}};
+  const ProgramOutput output = call({.verb = "GC", .conf = gc});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  EXPECT_EQ(ip("c2", {"link", "show", "eth0"}).size(), 0U);
+  EXPECT_EQ(ip("c3", {"link", "show", "eth0"}).size(), 1U);
+  EXPECT_TRUE(ping("", "10.22.0.2"));
+  EXPECT_TRUE(ping("", "10.33.0.2"));
+  del(other, "c3");
+  must_run({"ip", "link", "delete", "br1"});
+  const ProgramOutput again = call({.verb = "GC", .conf = gc});
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists("/var/lib/cni/networks/net1/10.22.0.2"));
+  EXPECT_FALSE(std::filesystem::exists("/var/lib/cni/networks/net1/10.22.0.3"));
+}
+
+TEST_F(BridgeLifecycle, StatusTellsWhenAnAddWouldFail) {
+  EXPECT_EQ(call({.verb = "STATUS", .conf = masquerading(bridge_conf())}).standard_output, "");
+  must_run({"ip", "link", "add", "taken", "type", "veth", "peer", "name", "other"});
+  const ProgramOutput taken =
+      call({.verb = "STATUS", .conf = with(bridge_conf(), {{"bridge", "taken"}})});
+  EXPECT_EQ(taken.json()["code"], 50);
+
+  Json tiny = bridge_conf();
+  tiny["ipam"]["ranges"][0][0] = {{"subnet", "10.22.0.0/30"}};
+  EXPECT_EQ(call({.verb = "STATUS", .conf = tiny}).exit_code, 0);
+  static_cast<void>(add(tiny));
+  const ProgramOutput full = call({.verb = "STATUS", .conf = tiny});
+  EXPECT_EQ(full.json()["code"], 50);
+  EXPECT_THAT(full.json()["msg"].get<std::string>(), HasSubstr("10.22.0"));
+}
+
+TEST_F(BridgeLifecycle, AnExhaustedPoolLeavesNothingBehind) {
+  Json conf = masquerading(bridge_conf());
+  conf["ipam"]["ranges"][0][0] = {{"subnet", "10.22.0.0/30"}};
+  static_cast<void>(add(conf, "c2"));
+  const std::string before = world();
+  EXPECT_EQ(call({.verb = "ADD", .conf = conf}).exit_code, 1);
+  EXPECT_EQ(world(), before);
+}
+
+TEST_F(BridgeLifecycle, AFailingIpamPluginLeavesNothingBehindAndGetsDel) {
+  const PluginFolder folder;
+  const std::vector<Json> answers = {
+      {{"ADD", {{"exit", 1}, {"stdout", {{"code", 11}, {"msg", "later"}}}}}},
+      {{"ADD", {{"exit", 0}, {"stdout", "no json"}}}},
+      {{"ADD", {{"stdout", {{"cniVersion", "1.1.0"}}}}}},
+      {{"ADD", {{"stdout", {{"cniVersion", "1.1.0"}, {"ips", {{{"address", "10.22.0.2/33"}}}}}}}}},
+      {{"ADD", {{"signal", 9}}}}};
+  const Json conf = masquerading(bridge_conf());
+  const std::string before = world_with_shared_things(conf);
+  plugin_path_ = plugin_path_ + ":" + folder.path();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::string type = "ipam" + std::to_string(i);
+    folder.add(type, answers[i]);
+    Json failing = conf;
+    failing["ipam"]["type"] = type;
+    const ProgramOutput output = call({.verb = "ADD", .conf = failing});
+    EXPECT_EQ(output.exit_code, 1) << type;
+    EXPECT_EQ(output.json().contains("msg"), true) << output.standard_output;
+    EXPECT_EQ(world(), before) << type;
+    EXPECT_EQ(folder.call_names().back(), type + " DEL");
+  }
+}
+
+// Makes the nth system call of a kind fail, for every n of an ADD: the world stays as it was, whether the
+// plugin reports the failure or can do without the call.
+TEST_F(BridgeLifecycle, AFailureAtAnyStepOfAddLeavesNothingBehind) {
+  if (!has_program("strace")) {
+    GTEST_SKIP() << "needs strace, to make system calls fail";
+  }
+  const Json conf = with(masquerading(dual_stack_conf()), {{"macspoofchk", true}});
+  const std::string before = world_with_shared_things(conf);
+  int failures = 0;
+  for (const std::string syscall : {"sendto", "recvmmsg", "setns", "socket", "openat", "clone3"}) {
+    for (int nth = 1; nth <= 24; ++nth) {
+      const std::string inject =
+          "inject=" + syscall + ":error=ENOBUFS:when=" + std::to_string(nth);
+      const Call injected = {.verb = "ADD",
+                             .conf = conf,
+                             // The leak checker needs the ptrace that strace has.
+                             .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}},
+                             .wrapper = {"strace", "-o", "/run/trace", "-e", inject}};
+      const ProgramOutput output = call(injected);
+      std::ifstream trace("/run/trace");
+      const std::string text((std::istreambuf_iterator<char>(trace)), {});
+      if (text.find("INJECTED") == std::string::npos) {
+        del(conf);
+        break;
+      }
+      if (output.exit_code == 0) {
+        del(conf);
+      } else {
+        ++failures;
+      }
+      ASSERT_EQ(world(), before) << inject << "\n" << output.standard_output
+                                 << output.standard_error;
+    }
+  }
+  EXPECT_GT(failures, 20);
+}
+
+TEST_F(BridgeLifecycle, TwoHundredAddsBySixteenProcessesGiveTwoHundredAddresses) {
+  constexpr int kContainers = 200;
+  constexpr int kWorkers = 16;
+  const Json conf = masquerading(bridge_conf());
+  for (int i = 0; i < kContainers; ++i) {
+    make_container("p" + std::to_string(i));
+  }
+  const auto in_parallel = [&](const auto& each) {
+    std::vector<std::thread> workers;
+    for (int worker = 0; worker < kWorkers; ++worker) {
+      workers.emplace_back([&, worker] {
+        for (int i = worker; i < kContainers; i += kWorkers) {
+          each(i);
+        }
+      });
+    }
+    for (std::thread& worker : workers) {
+      worker.join();
+    }
+  };
+  std::vector<ProgramOutput> added(kContainers);
+  in_parallel([&](int i) {
+    added[static_cast<std::size_t>(i)] =
+        call({.verb = "ADD", .container = "p" + std::to_string(i), .conf = conf});
+  });
+  std::set<std::string> addresses;
+  for (const ProgramOutput& output : added) {
+    ASSERT_EQ(output.exit_code, 0) << output.standard_output << output.standard_error;
+    addresses.insert(output.json()["ips"][0]["address"].get<std::string>());
+  }
+  EXPECT_EQ(addresses.size(), static_cast<std::size_t>(kContainers));
+  EXPECT_TRUE(ping("p0", "10.22.0.1"));
+  std::vector<ProgramOutput> deleted(kContainers);
+  in_parallel([&](int i) {
+    deleted[static_cast<std::size_t>(i)] =
+        call({.verb = "DEL", .container = "p" + std::to_string(i), .conf = conf});
+  });
+  for (const ProgramOutput& output : deleted) {
+    EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  }
+  EXPECT_THAT(world(), testing::Not(HasSubstr("veth")));
+  EXPECT_THAT(world(), testing::Not(HasSubstr("file ")));
+  for (int i = 0; i < kContainers; ++i) {
+    remove_container("p" + std::to_string(i));
+  }
+}
+
+}  // namespace
+}  // namespace linnet::test

@@ -1,0 +1,226 @@
+#include "tests/support/host.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace linnet::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+using cni::Json;
+
+void must(bool succeeded, const std::string& what) {
+  if (!succeeded) {
+    throw SystemError(errno, what);
+  }
+}
+
+void mount_fresh(const std::string& type, const std::string& where) {
+  fs::create_directories(where);
+  must(::mount("none", where.c_str(), type.c_str(), 0, nullptr) == 0, "mount " + where);
+}
+
+Json parsed(const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  return json.is_discarded() ? Json::array() : json;
+}
+
+std::string value_of(const Json& object, const char* key) {
+  return object.contains(key) ? object[key].dump() : "";
+}
+
+void add_links(std::set<std::string>& facts) {
+  for (const Json& link : parsed(must_run({"ip", "-j", "-d", "addr", "show"}))) {
+    const std::string name = value_of(link, "ifname");
+    std::set<std::string> flags;
+    for (const Json& flag : link.value("flags", Json::array())) {
+      flags.insert(flag.get<std::string>());
+    }
+    facts.insert("link " + name + " " + value_of(link, "address") + " mtu " +
+                 value_of(link, "mtu") + " master " + value_of(link, "master") + " alias " +
+                 value_of(link, "ifalias") + (flags.contains("UP") ? " up" : " down") +
+                 (flags.contains("PROMISC") ? " promisc" : ""));
+    for (const Json& address : link.value("addr_info", Json::array())) {
+      if (address.value("scope", "") == "link") {
+        continue;
+      }
+      facts.insert("address " + name + " " + value_of(address, "local") + "/" +
+                   value_of(address, "prefixlen"));
+    }
+  }
+}
+
+void add_routes(std::set<std::string>& facts) {
+  for (const char* family : {"-4", "-6"}) {
+    for (const Json& route :
+         parsed(must_run({"ip", "-j", family, "route", "show", "table", "all"}))) {
+      // The kernel adds these by itself when duplicate detection of a link-local address ends.
+      if (value_of(route, "dst").starts_with("\"fe80:")) {
+        continue;
+      }
+      facts.insert(concat("route ", family, " ", value_of(route, "dst"), " via ",
+                          value_of(route, "gateway"), " dev ", value_of(route, "dev"), " table ",
+                          value_of(route, "table")));
+    }
+    facts.insert(concat("rules ", family, " ", must_run({"ip", family, "rule", "show"})));
+  }
+}
+
+void add_rules(std::set<std::string>& facts) {
+  std::istringstream ruleset(must_run({"nft", "-a", "list", "ruleset"}));
+  std::string table;
+  std::string block;
+  for (std::string line; std::getline(ruleset, line);) {
+    line = line.substr(0, line.find(" # handle"));
+    if (line.starts_with("table")) {
+      table = line;
+    } else if (line.starts_with("\tchain") || line.starts_with("\tset")) {
+      block = line;
+    }
+    facts.insert("nft " + table + block + std::string(trim(line)));
+  }
+}
+
+void add_files(std::set<std::string>& facts) {
+  const fs::path root = "/var/lib/cni";
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root)) {
+    const std::string name = entry.path().filename();
+    // What a store keeps between leases: the lock, the last address given, the index.
+    if (entry.is_directory() || name == "lock" || name.starts_with("last_reserved_ip") ||
+        name.starts_with(".linnet")) {
+      continue;
+    }
+    std::ifstream file(entry.path());
+    const std::string content((std::istreambuf_iterator<char>(file)), {});
+    facts.insert("file " + entry.path().string() + " " + linnet::quoted(content));
+  }
+}
+
+}  // namespace
+
+std::string world() {
+  std::set<std::string> facts;
+  add_links(facts);
+  add_routes(facts);
+  add_rules(facts);
+  add_files(facts);
+  for (const char* name : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding",
+                           "net/ipv4/conf/all/route_localnet"}) {
+    std::ifstream file(std::string("/proc/sys/") + name);
+    std::string value;
+    file >> value;
+    facts.insert(concat("sysctl ", name, " ", value));
+  }
+  std::string text;
+  for (const std::string& fact : facts) {
+    text += fact + "\n";
+  }
+  return text;
+}
+
+void HostTest::SetUp() {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "needs root: it makes network namespaces";
+  }
+  must(::unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "make a host of the test's own");
+  must(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "make mounts private");
+  mount_fresh("tmpfs", "/run");
+  mount_fresh("tmpfs", "/var/lib/cni");
+  mount_fresh("sysfs", "/sys");
+  fs::create_directories("/run/netns");
+  must_run({"ip", "link", "set", "lo", "up"});
+}
+
+void HostTest::TearDown() {
+  // The namespaces of the containers live as long as their mounts.
+  for (const char* where : {"/run", "/var/lib/cni", "/sys"}) {
+    ::umount2(where, MNT_DETACH);
+  }
+}
+
+void HostTest::make_container(const std::string& name) const {
+  must_run({"ip", "netns", "add", name});
+}
+
+void HostTest::remove_container(const std::string& name) const {
+  must_run({"ip", "netns", "delete", name});
+}
+
+ProgramOutput HostTest::call(const Call& call) const {
+  const std::string plugin =
+      call.plugin.empty() ? call.conf.value("type", std::string("?")) : call.plugin;
+  std::map<std::string, std::string> environment = {{"CNI_COMMAND", call.verb},
+                                                    {"CNI_CONTAINERID", call.container},
+                                                    {"CNI_NETNS", "/run/netns/" + call.container},
+                                                    {"CNI_IFNAME", call.ifname},
+                                                    {"CNI_ARGS", call.args},
+                                                    {"CNI_PATH", plugin_path_}};
+  for (const auto& [name, value] : call.environment) {
+    environment[name] = value;
+  }
+  std::vector<std::string> arguments = call.wrapper;
+  const std::string first_folder = plugin_path_.substr(0, plugin_path_.find(':'));
+  arguments.push_back(first_folder + "/" + plugin);
+  return run_program(arguments, call.conf.dump(), environment);
+}
+
+Json HostTest::add(const Json& conf, const std::string& container) const {
+  const ProgramOutput output = call({.verb = "ADD", .container = container, .conf = conf});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output << output.standard_error;
+  return output.json();
+}
+
+void HostTest::del(const Json& conf, const std::string& container,
+                   const Json& prev_result) const {
+  Json with_result = conf;
+  if (!prev_result.is_null()) {
+    with_result["prevResult"] = prev_result;
+  }
+  const ProgramOutput output =
+      call({.verb = "DEL", .container = container, .conf = with_result});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output << output.standard_error;
+  EXPECT_EQ(output.standard_output, "");
+}
+
+Json HostTest::ip(const std::string& netns, std::vector<std::string> arguments) {
+  std::vector<std::string> command = {"ip", "-j", "-d"};
+  if (!netns.empty()) {
+    command.insert(command.end(), {"-n", netns});
+  }
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return parsed(run_program(command).standard_output);
+}
+
+bool HostTest::ping(const std::string& netns, const std::string& address) {
+  std::vector<std::string> command = {"ping", "-n", "-c1", "-W1", address};
+  if (!netns.empty()) {
+    const std::vector<std::string> inside = {"ip", "netns", "exec", netns};
+    command.insert(command.begin(), inside.begin(), inside.end());
+  }
+  return run_program(command).exit_code == 0;
+}
+
+std::string HostTest::reference_folder() {
+  for (const char* folder : {"/usr/lib/cni", "/usr/libexec/cni"}) {
+    if (::access(concat(folder, "/bridge").c_str(), X_OK) == 0) {
+      return folder;
+    }
+  }
+  return {};
+}
+
+}  // namespace linnet::test

@@ -1,0 +1,58 @@
+// A host of a test's own: a fresh network namespace with fresh /run, /var/lib/cni and /sys, containers that
+// are named namespaces, and the plugins as they were built.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "libcni/json.h"
+#include "tests/support/program.h"
+
+namespace linnet::test {
+
+struct Call {
+  std::string verb;
+  std::string container = "c1";   // also the name of its namespace
+  cni::Json conf;
+  std::string plugin = {};        // default: the configuration's type
+  std::string ifname = "eth0";
+  std::string args = {};
+  std::map<std::string, std::string> environment = {};  // overrides
+  std::vector<std::string> wrapper = {};                 // a command in front of the plugin
+};
+
+// Everything an ADD may touch, as text, one fact a line: links, addresses, routes, rules, nftables, bridge
+// VLANs, sysctls of forwarding, leases. Facts that change by themselves are left out.
+[[nodiscard]] std::string world();
+
+class HostTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // A network namespace /run/netns/NAME.
+  void make_container(const std::string& name) const;
+  void remove_container(const std::string& name) const;
+
+  [[nodiscard]] ProgramOutput call(const Call& call) const;
+  // ADD, which must succeed; its result.
+  [[nodiscard]] cni::Json add(const cni::Json& conf, const std::string& container = "c1") const;
+  // DEL, which must succeed, with prevResult when it is not null.
+  void del(const cni::Json& conf, const std::string& container = "c1",
+           const cni::Json& prev_result = {}) const;
+
+  // `ip -j` in a namespace ("" is the host).
+  [[nodiscard]] static cni::Json ip(const std::string& netns, std::vector<std::string> arguments);
+  // Whether one echo request from `netns` to `address` is answered at the first try.
+  [[nodiscard]] static bool ping(const std::string& netns, const std::string& address);
+
+  // Folder of the reference plugins; empty when they are not installed.
+  [[nodiscard]] static std::string reference_folder();
+
+  std::string plugin_path_ = LINNET_BIN_DIR;
+};
+
+}  // namespace linnet::test
