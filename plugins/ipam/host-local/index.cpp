@@ -292,8 +292,7 @@ void Index::save(int directory, const Timestamp& stamp) {
   }
   dirty_->emplace_back(0, sizeof(IndexHeader));
   std::ranges::sort(*dirty_);
-  const auto repeated = std::ranges::unique(*dirty_);
-  dirty_->erase(repeated.begin(), repeated.end());
+  dirty_->erase(std::unique(dirty_->begin(), dirty_->end()), dirty_->end());
   for (const auto& [offset, size] : *dirty_) {
     const ssize_t written =
         ::pwrite(file_.get(), memory_ + offset, size, static_cast<off_t>(offset));

@@ -72,11 +72,11 @@ std::optional<std::string> read_content(int fd, off_t size) {
 }
 
 UniqueFd open_temporary(int directory) {
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  UniqueFd fd(::openat(directory, kTemporaryName, kFlags, 0600));
+  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd fd(::openat(directory, kTemporaryName, flags, 0600));
   if (!fd && errno == EEXIST) {
     ::unlinkat(directory, kTemporaryName, 0);
-    fd.reset(::openat(directory, kTemporaryName, kFlags, 0600));
+    fd.reset(::openat(directory, kTemporaryName, flags, 0600));
   }
   if (!fd) {
     throw SystemError(errno, concat("make ", kTemporaryName));

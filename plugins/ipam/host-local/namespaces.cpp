@@ -61,8 +61,7 @@ class Scan {
 
   [[nodiscard]] std::vector<std::uint64_t> take() {
     std::ranges::sort(alive_);
-    const auto repeated = std::ranges::unique(alive_);
-    alive_.erase(repeated.begin(), repeated.end());
+    alive_.erase(std::unique(alive_.begin(), alive_.end()), alive_.end());
     return std::move(alive_);
   }
 

@@ -278,8 +278,9 @@ std::vector<IndexedLease> Store::leases_outside(const std::vector<std::uint64_t>
   return leases;
 }
 
-std::size_t Store::keep_only(std::vector<std::string> owners) {
+std::size_t Store::keep_only(const std::vector<std::string>& owners) {
   std::vector<std::uint64_t> hashes;
+  hashes.reserve(owners.size());
   for (const std::string& owner : owners) {
     hashes.push_back(owner_hash(owner));
   }

@@ -37,6 +37,8 @@ class Store {
                                                           const std::string& boot_id);
 
   Store(Store&&) = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
   Store& operator=(Store&&) = delete;
   // Brings the index to disk; a failure of that costs the next verb time and is only logged.
   ~Store();
@@ -63,7 +65,7 @@ class Store {
 
   // Frees every lease whose content is not in `owners`; returns how many. Reads the folder anew, so
   // that GC also heals an index. Goes on after errors and throws them at the end.
-  std::size_t keep_only(std::vector<std::string> owners);
+  std::size_t keep_only(const std::vector<std::string>& owners);
 
   // "last_reserved_ip.<set>": where round robin goes on. Absent when missing or unreadable.
   [[nodiscard]] std::optional<IpAddress> last_reserved(std::size_t set);

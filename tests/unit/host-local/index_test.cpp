@@ -73,7 +73,7 @@ TEST(Index, FindsTheFirstFreeAddressAcrossFullBlocks) {
 }
 
 TEST(Index, IsOnDiskWhatItWasInMemory) {
-  const TemporaryFolder folder;
+  const linnet::test::TempFolder folder;
   const UniqueFd directory = open_file(folder.path(), O_RDONLY | O_DIRECTORY);
   Index first(kBoot, 0);
   for (unsigned i = 0; i < 1000; ++i) {
@@ -95,7 +95,7 @@ TEST(Index, IsOnDiskWhatItWasInMemory) {
 }
 
 TEST(Index, GrowsWhenItIsHalfFullAndStillReachesDisk) {
-  const TemporaryFolder folder;
+  const linnet::test::TempFolder folder;
   const UniqueFd directory = open_file(folder.path(), O_RDONLY | O_DIRECTORY);
   Index(kBoot, 0).save(directory.get(), stamp_of(0));
   for (unsigned i = 0; i < 700; ++i) {
@@ -108,7 +108,7 @@ TEST(Index, GrowsWhenItIsHalfFullAndStillReachesDisk) {
 }
 
 TEST(Index, OfTheWrongSizeOrKindIsNotOpened) {
-  const TemporaryFolder folder;
+  const linnet::test::TempFolder folder;
   const UniqueFd directory = open_file(folder.path(), O_RDONLY | O_DIRECTORY);
   const std::string path = folder.path() + "/" + kIndexName;
   Index(kBoot, 0).save(directory.get(), stamp_of(0));

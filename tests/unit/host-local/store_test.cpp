@@ -181,7 +181,7 @@ TEST(Store, IsOpenedAnewWhenItsFolderWasRemoved) {
 }
 
 TEST(Store, WhoseFolderIsAFileIsAnError) {
-  const TemporaryFolder folder;
+  const linnet::test::TempFolder folder;
   const StoreLocation location{folder.path(), "net"};
   { const UniqueFd file(::open(location.folder().c_str(), O_CREAT | O_WRONLY, 0600)); }
   EXPECT_THROW((void)Store::open(location, std::string(kBoot)), SystemError);

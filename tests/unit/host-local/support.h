@@ -12,23 +12,12 @@
 #include "plugins/ipam/host-local/allocator.h"
 #include "plugins/ipam/host-local/config.h"
 #include "plugins/ipam/host-local/store.h"
+#include "tests/support/temp_folder.h"
 
 namespace linnet::host_local::test {
 
 inline constexpr std::string_view kBoot = "11111111-1111-4111-8111-111111111111";
 inline constexpr std::string_view kNextBoot = "22222222-2222-4222-8222-222222222222";
-
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // A network "net" whose dataDir is a temporary folder.
 class Network {
@@ -55,7 +44,7 @@ class Network {
   [[nodiscard]] std::string read(std::string_view name) const;
 
  private:
-  TemporaryFolder folder_;
+  linnet::test::TempFolder folder_;
 };
 
 // Addresses as text that an ADD of `owner` gets, in the sets' order.
