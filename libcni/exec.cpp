@@ -103,8 +103,8 @@ Result Delegate::finish_add(PluginProcess process, const NetConf& conf) const {
   return parse_result(parse_json(output.standard_output, what), conf.cni_version, what);
 }
 
-void Delegate::run(Verb verb, const NetConf& conf) const {
-  throw_if_failed(start(verb).run(conf.raw), executable_, verb_name(verb));
+void Delegate::finish(PluginProcess process, Verb verb, const NetConf& conf) const {
+  throw_if_failed(process.run(conf.raw), executable_, verb_name(verb));
 }
 
 }  // namespace linnet::cni

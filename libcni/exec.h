@@ -84,8 +84,10 @@ class Delegate {
   // The result of an ADD that was started. Throws the delegate's error, and Error(kDecodingFailure)
   // for a result that cannot be read.
   [[nodiscard]] Result finish_add(PluginProcess process, const NetConf& conf) const;
+  // Another verb that was started: waits for its end and throws the delegate's error.
+  void finish(PluginProcess process, Verb verb, const NetConf& conf) const;
   // DEL, CHECK, GC or STATUS from start to end.
-  void run(Verb verb, const NetConf& conf) const;
+  void run(Verb verb, const NetConf& conf) const { finish(start(verb), verb, conf); }
 
  private:
   std::string executable_;

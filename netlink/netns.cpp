@@ -5,7 +5,6 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include <exception>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -42,21 +42,12 @@ Examined examine(const std::string& path) {
   return {std::move(fd), {}, 0};
 }
 
-ino_t inode_of(int fd) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) {
-    throw SystemError(errno, "examine a network namespace");
-  }
-  return status.st_ino;
-}
-
 }  // namespace
 
 std::optional<Netns> Netns::find(const std::string& path) {
   Examined examined = examine(path);
   if (examined.fd) {
-    const ino_t inode = inode_of(examined.fd.get());
-    return Netns(std::move(examined.fd), inode);
+    return Netns(std::move(examined.fd));
   }
   // A process that ended gives ESRCH or ENOENT; anything that is not a namespace counts as gone.
   if (examined.error == ENOENT || examined.error == ENOTDIR || examined.error == ESRCH ||
@@ -74,11 +65,12 @@ Netns Netns::open(const std::string& path) {
     }
     throw SystemError(examined.error, concat("open network namespace ", path));
   }
-  const ino_t inode = inode_of(examined.fd.get());
-  return {std::move(examined.fd), inode};
+  return Netns(std::move(examined.fd));
 }
 
-Netns Netns::current() { return open("/proc/thread-self/ns/net"); }
+Netns Netns::current() {
+  return Netns(open_file("/proc/thread-self/ns/net", O_RDONLY));
+}
 
 void Netns::run_inside(const Netns& inside, const std::function<void()>& action) const {
   if (::setns(inside.fd(), CLONE_NEWNET) != 0) {

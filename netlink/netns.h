@@ -2,8 +2,6 @@
 // Source: network_namespaces(7), ioctl_ns(2).
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,18 +24,15 @@ class Netns {
   [[nodiscard]] static Netns current();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  // The same for two handles of one namespace, and for no two live namespaces.
-  [[nodiscard]] ino_t inode() const { return inode_; }
 
   // Runs `action` with the calling thread inside the namespace `inside`, then returns to this one. The
   // process is ended at once when it cannot return: nothing may run in the wrong namespace.
   void run_inside(const Netns& inside, const std::function<void()>& action) const;
 
  private:
-  Netns(UniqueFd fd, ino_t inode) : fd_(std::move(fd)), inode_(inode) {}
+  explicit Netns(UniqueFd fd) : fd_(std::move(fd)) {}
 
   UniqueFd fd_;
-  ino_t inode_;
 };
 
 // A container's namespace with the one rtnetlink socket that is used in it.

@@ -158,6 +158,26 @@ std::vector<Vlan> RouteSocket::vlans(int port_index) {
   return found;
 }
 
+std::optional<Link> RouteSocket::try_create_veth(const NewVeth& veth) {
+  Batch batch;
+  create_veth(batch, veth);
+  batch.append(link_question(0, veth.name), concat("look up link ", veth.name),
+               Batch::Answer::kObject);
+  std::optional<Link> link;
+  const std::vector<Ack> acks = socket_.exchange(
+      batch, [&](std::size_t, const nlmsghdr* message) { link = parse_link(message); });
+  if (acks[0].error == EEXIST) {
+    return std::nullopt;
+  }
+  if (!acks[0].ok()) {
+    throw Error(acks[0], batch.what(0));
+  }
+  if (!link) {
+    throw SystemError(acks[1].error != 0 ? acks[1].error : EBADMSG, batch.what(1));
+  }
+  return link;
+}
+
 bool RouteSocket::remove_link_if_present(std::string_view name) {
   Batch batch;
   remove_link(batch, name);

@@ -40,6 +40,10 @@ class RouteSocket {
   [[nodiscard]] std::vector<Ack> exchange(const Batch& batch) { return socket_.exchange(batch); }
   void execute(const Batch& batch) { socket_.execute(batch); }
 
+  // Makes the pair and returns its end in this namespace; absent when one of the names is taken. One
+  // round trip. Throws SystemError, not Error, when the answer is lost: the pair may then be there.
+  [[nodiscard]] std::optional<Link> try_create_veth(const NewVeth& veth);
+
   // Removes and waits until the kernel has finished doing so (an RCU grace period, some milliseconds).
   // Returns false when there was no such link.
   bool remove_link_if_present(std::string_view name);

@@ -18,8 +18,9 @@ namespace linnet::netlink {
 namespace {
 
 constexpr std::size_t kDatagrams = 4;
-// The kernel never sends a larger dump datagram than this.
-constexpr std::size_t kDatagramSize = 32768;
+// A dump's datagrams are as large as the reader's buffer allows, from 4 to 32 kB. The four together stay
+// below the size from which malloc(3) maps and unmaps pages.
+constexpr std::size_t kDatagramSize = 16384;
 
 // `fixed` bytes of the payload precede the attributes.
 Ack parse_ack(const nlmsghdr* message, std::size_t fixed) {

@@ -109,12 +109,11 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   Transaction transaction;
   netlink::RouteSocket host;
   const netlink::Link bridge = ensure_bridge(host, config);
-  create_pair(host, host_netns, sandbox_netns, bridge, attachment, config);
-  const std::string port_name = attach::host_link_name(attachment);
-  transaction.undo_with(concat("remove ", port_name), [port_name] {
-    netlink::RouteSocket().remove_link_if_present(port_name);
+  const netlink::Link port =
+      create_pair(host, host_netns, sandbox_netns, bridge, attachment, config);
+  transaction.undo_with(concat("remove ", port.name), [name = port.name] {
+    netlink::RouteSocket().remove_link_if_present(name);
   });
-  const netlink::Link port = host.get_link(port_name);
   configure_port(host, port, attachment, config);
 
   cni::Result result;

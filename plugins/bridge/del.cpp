@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "base/error_list.h"
 #include "libcni/exec.h"
 #include "netlink/netns.h"
@@ -53,11 +55,20 @@ void remove_links(const cni::Request& request, const attach::Attachment& attachm
 void del(const cni::Request& request, const cni::NetConf& conf) {
   const attach::Attachment attachment = attach::attachment_of(request, conf);
   ErrorList errors;
+  // The IPAM plugin loads while the kernel removes the link, and does nothing before it is asked.
+  std::optional<cni::Delegate> ipam;
+  std::optional<cni::PluginProcess> process;
+  if (!conf.ipam_type.empty()) {
+    errors.attempt([&] {
+      ipam.emplace(conf.ipam_type, request);
+      process = ipam->start(cni::Verb::kDel);
+    });
+  }
   // The address is free for others only when nothing of it is left on the host.
   remove_rules(attachment, conf, errors);
   errors.attempt([&] { remove_links(request, attachment); });
-  if (!conf.ipam_type.empty()) {
-    errors.attempt([&] { cni::Delegate(conf.ipam_type, request).run(cni::Verb::kDel, conf); });
+  if (process) {
+    errors.attempt([&] { ipam->finish(*std::move(process), cni::Verb::kDel, conf); });
   }
   errors.throw_if_any();
 }

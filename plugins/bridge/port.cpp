@@ -35,13 +35,13 @@ void resolve_name_clash(netlink::RouteSocket& host, netlink::RouteSocket& sandbo
   host.remove_link_if_present(host_name);
 }
 
-// Returns false when one of the names is taken.
-bool try_to_create(netlink::RouteSocket& host, const netlink::NewVeth& veth) {
-  netlink::Batch batch;
-  netlink::create_veth(batch, veth);
-  netlink::Ack ack;
+// Absent when one of the names is taken.
+std::optional<netlink::Link> try_to_create(netlink::RouteSocket& host,
+                                           const netlink::NewVeth& veth) {
   try {
-    ack = host.exchange(batch)[0];
+    return host.try_create_veth(veth);
+  } catch (const netlink::Error&) {
+    throw;
   } catch (const SystemError&) {
     // The answer is lost and the pair may be there. One of an earlier ADD carries its owner's mark.
     netlink::RouteSocket again;
@@ -50,17 +50,13 @@ bool try_to_create(netlink::RouteSocket& host, const netlink::NewVeth& veth) {
     }
     throw;
   }
-  if (!ack.ok() && ack.error != EEXIST) {
-    throw netlink::Error(ack, batch.what(0));
-  }
-  return ack.ok();
 }
 
 }  // namespace
 
-void create_pair(netlink::RouteSocket& host, const netlink::Netns& host_netns,
-                 const netlink::Netns& sandbox, const netlink::Link& bridge,
-                 const attach::Attachment& attachment, const Config& config) {
+netlink::Link create_pair(netlink::RouteSocket& host, const netlink::Netns& host_netns,
+                          const netlink::Netns& sandbox, const netlink::Link& bridge,
+                          const attach::Attachment& attachment, const Config& config) {
   const netlink::NewVeth veth = {
       .name = attach::host_link_name(attachment),
       .mac = attach::host_mac(attachment),
@@ -70,17 +66,18 @@ void create_pair(netlink::RouteSocket& host, const netlink::Netns& host_netns,
       .mtu = config.mtu,
       .master = bridge.index,
   };
-  if (try_to_create(host, veth)) {
-    return;
+  if (std::optional<netlink::Link> port = try_to_create(host, veth)) {
+    return *std::move(port);
   }
   std::optional<netlink::RouteSocket> inside;
   host_netns.run_inside(sandbox, [&] { inside.emplace(); });
   resolve_name_clash(host, *inside, attachment);
-  if (!try_to_create(host, veth)) {
-    throw cni::Error(cni::Code::kTryAgainLater,
-                     concat("create veth ", veth.name,
-                            ": another process makes a link of that name at the same time"));
+  if (std::optional<netlink::Link> port = try_to_create(host, veth)) {
+    return *std::move(port);
   }
+  throw cni::Error(cni::Code::kTryAgainLater,
+                   concat("create veth ", veth.name,
+                          ": another process makes a link of that name at the same time"));
 }
 
 void configure_port(netlink::RouteSocket& host, const netlink::Link& port,

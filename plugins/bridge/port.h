@@ -7,13 +7,15 @@
 
 namespace linnet::bridge {
 
-// Makes the pair: the host's end, attach::host_link_name(), as a port of `bridge`; the container's end with
+// Makes the pair and returns the first of its ends: the host's end, attach::host_link_name(), as a port of `bridge`; the container's end with
 // its final name in `sandbox`; both down. A pair that the same attachment left in an earlier namespace is
 // replaced. Throws cni::Error(kInvalidEnvironment) when the container has the interface already; has made
 // nothing when it throws.
-void create_pair(netlink::RouteSocket& host, const netlink::Netns& host_netns,
-                 const netlink::Netns& sandbox, const netlink::Link& bridge,
-                 const attach::Attachment& attachment, const Config& config);
+[[nodiscard]] netlink::Link create_pair(netlink::RouteSocket& host,
+                                        const netlink::Netns& host_netns,
+                                        const netlink::Netns& sandbox, const netlink::Link& bridge,
+                                        const attach::Attachment& attachment,
+                                        const Config& config);
 
 // Marks the port with its owner, sets its flags and VLANs, and only then brings it up.
 void configure_port(netlink::RouteSocket& host, const netlink::Link& port,
