@@ -22,14 +22,14 @@ struct Config {
   bool hairpin = false;
   bool promiscuous = false;
   std::uint16_t vlan = 0;           // 0: none
-  std::vector<netlink::Vlan> trunk;  // ascending, disjoint
+  std::vector<netlink::Vlan> trunk = {};  // ascending, disjoint
   bool preserve_default_vlan = false;
   bool mac_spoof_check = false;
   bool enable_dad = false;
   bool leave_container_interface_down = false;
   bool port_isolation = false;
-  std::optional<MacAddress> mac;
-  std::string ipam_type;            // empty: layer 2 only
+  std::optional<MacAddress> mac = {};
+  std::string ipam_type = {};       // empty: layer 2 only
 
   [[nodiscard]] bool uses_vlans() const { return vlan != 0 || !trunk.empty(); }
 };

@@ -1,0 +1,127 @@
+#include "netlink/parse.h"
+
+#include <gtest/gtest.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include "netlink/message.h"
+
+namespace linnet::netlink {
+namespace {
+
+const nlmsghdr* header_of_message(const Message& message) {
+  return reinterpret_cast<const nlmsghdr*>(message.raw().data());
+}
+
+TEST(ParseLink, ReadsAPortOfABridge) {
+  Message message(RTM_NEWLINK, 0);
+  ifinfomsg header{};
+  header.ifi_index = 7;
+  header.ifi_flags = IFF_UP;
+  message.header(header).text(IFLA_IFNAME, "veth1").u32(IFLA_MTU, 1400).u32(IFLA_MASTER, 3);
+  message.nest(IFLA_LINKINFO, [&] {
+    message.text(IFLA_INFO_KIND, "veth").text(IFLA_INFO_SLAVE_KIND, "bridge");
+    message.nest(IFLA_INFO_SLAVE_DATA, [&] {
+      message.u8(IFLA_BRPORT_STATE, 3).u8(IFLA_BRPORT_MODE, 1).u8(IFLA_BRPORT_ISOLATED, 0);
+    });
+  });
+  const std::optional<Link> link = parse_link(header_of_message(message));
+  ASSERT_TRUE(link);
+  EXPECT_EQ(link->index, 7);
+  EXPECT_EQ(link->name, "veth1");
+  EXPECT_EQ(link->kind, "veth");
+  EXPECT_EQ(link->mtu, 1400U);
+  EXPECT_TRUE(link->up);
+  ASSERT_TRUE(link->port);
+  EXPECT_TRUE(link->port->forwarding && link->port->hairpin && !link->port->isolated);
+}
+
+TEST(ParseLink, GivesNothingForAnotherMessageOrAHeaderCutOff) {
+  Message other(RTM_NEWADDR, 0);
+  other.header(ifaddrmsg{});
+  EXPECT_FALSE(parse_link(header_of_message(other)));
+  const Message bare(RTM_NEWLINK, 0);
+  EXPECT_FALSE(parse_link(header_of_message(bare)));
+  EXPECT_EQ(link_index(header_of_message(bare)), 0);
+}
+
+TEST(ParseAddress, TakesTheLocalEndAndTheWideFlags) {
+  Message message(RTM_NEWADDR, 0);
+  ifaddrmsg header{};
+  header.ifa_family = AF_INET6;
+  header.ifa_prefixlen = 64;
+  header.ifa_index = 2;
+  message.header(header)
+      .address(IFA_ADDRESS, *IpAddress::parse("fd00::1"))
+      .address(IFA_LOCAL, *IpAddress::parse("fd00::2"))
+      .u32(IFA_FLAGS, IFA_F_TENTATIVE);
+  const std::optional<Address> address = parse_address(header_of_message(message), 2);
+  ASSERT_TRUE(address);
+  EXPECT_EQ(address->address.text(), "fd00::2/64");
+  EXPECT_TRUE(address->tentative);
+  EXPECT_FALSE(parse_address(header_of_message(message), 3));
+}
+
+TEST(ParseAddress, RefusesAPrefixLongerThanTheAddress) {
+  Message message(RTM_NEWADDR, 0);
+  ifaddrmsg header{};
+  header.ifa_family = AF_INET;
+  header.ifa_prefixlen = 64;
+  header.ifa_index = 2;
+  message.header(header).address(IFA_LOCAL, *IpAddress::parse("10.0.0.1"));
+  EXPECT_FALSE(parse_address(header_of_message(message), 2));
+}
+
+TEST(ParseRoutes, CutsAMultipathRouteIntoItsHops) {
+  Message message(RTM_NEWROUTE, 0);
+  rtmsg header{};
+  header.rtm_family = AF_INET;
+  header.rtm_dst_len = 16;
+  header.rtm_type = RTN_UNICAST;
+  header.rtm_table = RT_TABLE_MAIN;
+  message.header(header).address(RTA_DST, *IpAddress::parse("10.9.0.0"));
+  std::vector<unsigned char> hops;
+  for (unsigned char last : {std::uint8_t{1}, std::uint8_t{2}}) {
+    const rtnexthop hop = {.rtnh_len = 16, .rtnh_flags = 0, .rtnh_hops = 0, .rtnh_ifindex = last};
+    const auto* bytes = reinterpret_cast<const unsigned char*>(&hop);
+    hops.insert(hops.end(), bytes, bytes + sizeof hop);
+    hops.insert(hops.end(), {8, 0, RTA_GATEWAY, 0, 10, 0, 0, last});
+  }
+  message.bytes(RTA_MULTIPATH, hops);
+  const std::vector<Route> routes = parse_routes(header_of_message(message));
+  ASSERT_EQ(routes.size(), 2U);
+  EXPECT_EQ(routes[0].gateway->text(), "10.0.0.1");
+  EXPECT_EQ(routes[1].link, 2);
+  hops[16] = 255;
+  Message broken(RTM_NEWROUTE, 0);
+  broken.header(header).bytes(RTA_MULTIPATH, hops);
+  EXPECT_EQ(parse_routes(header_of_message(broken)).size(), 1U);
+}
+
+TEST(ParseVlans, JoinsTheEndsOfARange) {
+  Message message(RTM_NEWLINK, 0);
+  ifinfomsg header{};
+  header.ifi_index = 4;
+  message.header(header).nest(IFLA_AF_SPEC, [&] {
+    for (const auto& [flags, vid] :
+         {std::pair<unsigned, unsigned>{BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, 1},
+          {BRIDGE_VLAN_INFO_RANGE_BEGIN, 10},
+          {BRIDGE_VLAN_INFO_RANGE_END, 20}}) {
+      const bridge_vlan_info info = {static_cast<std::uint16_t>(flags),
+                                     static_cast<std::uint16_t>(vid)};
+      message.bytes(IFLA_BRIDGE_VLAN_INFO,
+                    {reinterpret_cast<const unsigned char*>(&info), sizeof info});
+    }
+  });
+  const std::vector<Vlan> vlans = parse_vlans(header_of_message(message), 4);
+  ASSERT_EQ(vlans.size(), 2U);
+  EXPECT_TRUE(vlans[0].pvid && vlans[0].untagged);
+  EXPECT_EQ(vlans[1].first, 10);
+  EXPECT_EQ(vlans[1].last, 20);
+}
+
+}  // namespace
+}  // namespace linnet::netlink
