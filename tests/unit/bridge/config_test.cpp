@@ -20,7 +20,7 @@ Config parse(const Json& changes) {
 }
 
 TEST(BridgeConfig, HasTheReferencesDefaults) {
-  const Config config = parse({});
+  const Config config = parse(Json::object());
   EXPECT_EQ(config.bridge, "cni0");
   EXPECT_FALSE(config.is_gateway || config.ip_masq || config.hairpin || config.promiscuous);
   EXPECT_EQ(config.mtu, 0U);
