@@ -143,14 +143,8 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
   }
 }
 
+// No list is the empty list: the Go library leaves it out when no attachment is valid.
 void gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
-  if (cni::find_key(conf.json, "cni.dev/valid-attachments") == nullptr &&
-      cni::find_key(conf.json, "cni.dev/attachments") == nullptr) {
-    throw cni::Error(
-        cni::Code::kInvalidNetworkConfig,
-        "\"cni.dev/valid-attachments\": missing; without the list of valid attachments "
-        "every lease would be freed");
-  }
   const StoreLocation location = parse_location_leniently(conf);
   std::vector<std::string> valid;
   for (const cni::AttachmentKey& attachment : conf.valid_attachments) {
