@@ -15,6 +15,7 @@ namespace linnet::bridge {
 
 namespace {
 
+constexpr std::uint16_t kLargestVlan = 4094;
 // The alias of a bridge whose MAC address is pinned, so that no port changes it.
 constexpr std::string_view kPinnedAlias = "linnet:bridge";
 
@@ -80,6 +81,53 @@ bool changes_anything(const netlink::LinkChange& change) {
   return change.up || change.promiscuous || change.mtu || change.mac || change.vlan_filtering;
 }
 
+// Every VLAN but `vlan`.
+std::vector<netlink::Vlan> other_vlans(std::uint16_t vlan) {
+  std::vector<netlink::Vlan> others;
+  if (vlan > 1) {
+    others.push_back({.first = 1, .last = static_cast<std::uint16_t>(vlan - 1)});
+  }
+  if (vlan < kLargestVlan) {
+    others.push_back({.first = static_cast<std::uint16_t>(vlan + 1), .last = kLargestVlan});
+  }
+  return others;
+}
+
+void create_gateway_pair(netlink::RouteSocket& host, const netlink::Link& bridge,
+                         const std::string& name, const Config& config) {
+  netlink::Batch batch;
+  netlink::create_veth(batch, {.name = concat("veth", sha512_hex(concat("vlan port\n", name), 11)),
+                               .mac = random_mac(),
+                               .peer_name = name,
+                               .peer_mac = random_mac(),
+                               .mtu = config.mtu,
+                               .master = bridge.index});
+  const std::vector<netlink::Ack> acks = host.exchange(batch);
+  if (!acks[0].ok() && acks[0].error != EEXIST) {
+    throw netlink::Error(acks[0], batch.what(0));
+  }
+}
+
+// Also for a pair that is there: the ADD that made it may have ended here.
+void configure_gateway_pair(netlink::RouteSocket& host, const netlink::Link& gateway,
+                            const netlink::Link& port, const Config& config) {
+  netlink::Batch batch;
+  netlink::add_vlans(batch, port.index,
+                     {{.first = config.vlan, .last = config.vlan, .pvid = true, .untagged = true}});
+  netlink::change_link(batch, {.index = port.index, .up = true});
+  netlink::change_link(batch, {.index = gateway.index, .up = true});
+  const std::size_t required = batch.size();
+  netlink::remove_vlans(batch, port.index, other_vlans(config.vlan));
+  // A kernel without IPv6 refuses; there is nothing to switch off then.
+  netlink::change_link(batch, {.index = port.index, .no_ipv6_address = true});
+  const std::vector<netlink::Ack> acks = host.exchange(batch);
+  for (std::size_t i = 0; i < required; ++i) {
+    if (!acks[i].ok()) {
+      throw netlink::Error(acks[i], batch.what(i));
+    }
+  }
+}
+
 std::string describe(const Cidr& gateway, const netlink::Address& other,
                      const netlink::Link& link) {
   return concat(linnet::quoted(link.name), " already has an IP address different from ", gateway.text(), ": ",
@@ -116,35 +164,14 @@ netlink::Link ensure_gateway_interface(netlink::RouteSocket& host, const netlink
     return bridge;
   }
   const std::string name = vlan_gateway_name(config);
-  if (std::optional<netlink::Link> found = host.find_link(name)) {
-    return *std::move(found);
+  if (!host.find_link(name)) {
+    create_gateway_pair(host, bridge, name, config);
   }
-  const std::string port = concat("veth", sha512_hex(concat("vlan port\n", name), 11));
-  netlink::Batch batch;
-  netlink::create_veth(batch, {.name = port,
-                               .mac = random_mac(),
-                               .peer_name = name,
-                               .peer_mac = random_mac(),
-                               .mtu = config.mtu,
-                               .master = bridge.index});
-  const std::vector<netlink::Ack> acks = host.exchange(batch);
-  if (!acks[0].ok() && acks[0].error != EEXIST) {
-    throw netlink::Error(acks[0], batch.what(0));
-  }
-  const netlink::Link port_link = host.get_link(port);
-  const netlink::Link gateway = host.get_link(name);
-  netlink::Batch settings;
-  netlink::remove_vlans(settings, port_link.index, {{.first = 1, .last = 1}});
-  netlink::add_vlans(settings, port_link.index,
-                     {{.first = config.vlan, .last = config.vlan, .pvid = true, .untagged = true}});
-  netlink::change_link(settings, {.index = port_link.index, .no_ipv6_address = true});
-  netlink::change_link(settings, {.index = port_link.index, .up = true});
-  netlink::change_link(settings, {.index = gateway.index, .up = true});
-  const std::vector<netlink::Ack> done = host.exchange(settings);
-  // The first: the VLAN was gone already. The third: a host without IPv6.
-  for (const std::size_t required : {std::size_t{1}, std::size_t{3}, std::size_t{4}}) {
-    if (!done[required].ok()) {
-      throw netlink::Error(done[required], settings.what(required));
+  netlink::Link gateway = host.get_link(name);
+  // Any other kind of interface is the administrator's: only its addresses are looked after.
+  if (gateway.kind == "veth") {
+    if (const auto port = host.find_link(gateway.peer); port && port->master == bridge.index) {
+      configure_gateway_pair(host, gateway, *port, config);
     }
   }
   return gateway;

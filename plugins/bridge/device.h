@@ -16,7 +16,8 @@ namespace linnet::bridge {
 [[nodiscard]] netlink::Link ensure_bridge(netlink::RouteSocket& host, const Config& config);
 
 // The interface that carries the gateway addresses: the bridge, or for a VLAN "<bridge>.<vlan>", one end
-// of a veth whose other end is a port of that VLAN; made when missing.
+// of a veth whose other end is a port of that VLAN only; made when missing, set right when it is there.
+// Throws netlink::Error.
 [[nodiscard]] netlink::Link ensure_gateway_interface(netlink::RouteSocket& host,
                                                      const netlink::Link& bridge,
                                                      const Config& config);

@@ -97,7 +97,8 @@ void configure_port(netlink::RouteSocket& host, const netlink::Link& port,
   if (config.uses_vlans()) {
     if (!config.preserve_default_vlan) {
       tolerated.push_back(batch.size());
-      netlink::remove_vlans(batch, port.index, {{.first = 1, .last = 1}});
+      // The bridge's default VLAN, whichever it is.
+      netlink::remove_vlans(batch, port.index, {{.first = 1, .last = 4094}});
     }
     netlink::add_vlans(batch, port.index, plan_vlans(config));
   }

@@ -80,6 +80,13 @@ void add_routes(std::set<std::string>& facts) {
   }
 }
 
+void add_vlans(std::set<std::string>& facts) {
+  // Empty on a kernel whose bridges do not filter.
+  for (const Json& port : parsed(must_run({"bridge", "-j", "vlan", "show"}))) {
+    facts.insert("vlans " + value_of(port, "ifname") + " " + value_of(port, "vlans"));
+  }
+}
+
 void add_rules(std::set<std::string>& facts) {
   std::istringstream ruleset(must_run({"nft", "-a", "list", "ruleset"}));
   std::string table;
@@ -116,6 +123,7 @@ std::string world() {
   std::set<std::string> facts;
   add_links(facts);
   add_routes(facts);
+  add_vlans(facts);
   add_rules(facts);
   add_files(facts);
   for (const char* name : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding",
