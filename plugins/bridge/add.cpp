@@ -131,7 +131,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   }
   set_up_rules(attachment, port, result, config, transaction);
   if (!config.leave_container_interface_down) {
-    wait_until_forwarding(host, port);
+    wait_until_forwarding(host, port, bridge);
   }
   if (conf.dns_given && !conf.dns.empty()) {
     result.dns = conf.dns;

@@ -111,14 +111,20 @@ void configure_port(netlink::RouteSocket& host, const netlink::Link& port,
   }
 }
 
-void wait_until_forwarding(netlink::RouteSocket& host, const netlink::Link& port) {
+void wait_until_forwarding(netlink::RouteSocket& host, const netlink::Link& port,
+                           const netlink::Link& bridge) {
   // Current kernels bring the carrier up to date when they are asked for the link; older ones announce it
   // a little later.
   bool operational = false;
   const auto forwards = [&] {
     const std::optional<netlink::Link> link = host.find_link(port.index);
     operational = link && link->operational;
-    return operational && link->port && link->port->forwarding;
+    if (!operational || !link->port || !link->port->forwarding) {
+      return false;
+    }
+    // A bridge that had no port sends nothing itself until it is operational again.
+    const std::optional<netlink::Link> master = host.find_link(bridge.index);
+    return !master || !master->up || master->operational;
   };
   if (forwards()) {
     return;

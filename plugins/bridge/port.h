@@ -21,8 +21,9 @@ namespace linnet::bridge {
 void configure_port(netlink::RouteSocket& host, const netlink::Link& port,
                     const attach::Attachment& attachment, const Config& config);
 
-// Returns when the port forwards, so that the first packet is not lost. Throws cni::Error when it has
-// not come up within two seconds.
-void wait_until_forwarding(netlink::RouteSocket& host, const netlink::Link& port);
+// Returns when the port forwards and its bridge sends, so that the first packet is not lost. Throws
+// cni::Error when the port has not come up within two seconds.
+void wait_until_forwarding(netlink::RouteSocket& host, const netlink::Link& port,
+                           const netlink::Link& bridge);
 
 }  // namespace linnet::bridge
