@@ -1,7 +1,6 @@
 #include "base/transaction.h"
 
 #include <exception>
-#include <ranges>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -9,7 +8,8 @@
 namespace linnet {
 
 Transaction::~Transaction() {
-  for (auto& [what, step] : std::views::reverse(steps_)) {
+  for (auto entry = steps_.rbegin(); entry != steps_.rend(); ++entry) {
+    const auto& [what, step] = *entry;
     try {
       step();
     } catch (const std::exception& error) {

@@ -27,6 +27,10 @@ if(LINNET_SANITIZE)
   target_link_options(linnet_compile_options INTERFACE -fsanitize=${LINNET_SANITIZE})
 endif()
 
+if(LINNET_FUZZ)
+  target_compile_options(linnet_compile_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # Position independent also when static: the executables run as root on input that others influence.
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 add_library(linnet_static_link INTERFACE)

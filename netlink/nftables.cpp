@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "netlink/message.h"
 #include "netlink/nft_encode.h"
+#include "netlink/nft_parse.h"
 
 namespace linnet::netlink::nft {
 
@@ -25,55 +26,8 @@ Message batch_border(int type) {
   return message;
 }
 
-// Calls `each` with the content of every list element in `nest`.
-template <typename Each>
-void for_each_element(std::span<const unsigned char> nest, Each&& each) {
-  while (const std::optional<Attribute> attribute = take_attribute(nest)) {
-    if (attribute->type == NFTA_LIST_ELEM) {
-      each(attribute->value);
-    }
-  }
-}
-
 bool is_about(const nlmsghdr* message, int type) {
   return header_of<nfgenmsg>(message, NFNL_SUBSYS_NFTABLES << 8 | type) != nullptr;
-}
-
-std::string jump_of(std::span<const unsigned char> expression) {
-  const Attributes<NFTA_EXPR_MAX> attributes(expression);
-  if (attributes.text(NFTA_EXPR_NAME) != "immediate") {
-    return {};
-  }
-  const Attributes<NFTA_IMMEDIATE_MAX> immediate(attributes.bytes(NFTA_EXPR_DATA));
-  const Attributes<NFTA_DATA_MAX> data(immediate.bytes(NFTA_IMMEDIATE_DATA));
-  const Attributes<NFTA_VERDICT_MAX> verdict(data.bytes(NFTA_DATA_VERDICT));
-  return verdict.text(NFTA_VERDICT_CHAIN);
-}
-
-Rule parse_rule(const nlmsghdr* message) {
-  const Attributes<NFTA_RULE_MAX> attributes(message, sizeof(nfgenmsg));
-  Rule rule;
-  rule.handle = attributes.be64(NFTA_RULE_HANDLE).value_or(0);
-  rule.comment = comment_in(attributes.bytes(NFTA_RULE_USERDATA));
-  for_each_element(attributes.bytes(NFTA_RULE_EXPRESSIONS),
-                   [&](std::span<const unsigned char> expression) {
-                     if (std::string jump = jump_of(expression); !jump.empty()) {
-                       rule.jump = std::move(jump);
-                     }
-                   });
-  return rule;
-}
-
-void parse_elements(const nlmsghdr* message, std::vector<Element>& into) {
-  const Attributes<NFTA_SET_ELEM_LIST_MAX> list(message, sizeof(nfgenmsg));
-  for_each_element(
-      list.bytes(NFTA_SET_ELEM_LIST_ELEMENTS), [&](std::span<const unsigned char> item) {
-        const Attributes<NFTA_SET_ELEM_MAX> attributes(item);
-        const Attributes<NFTA_DATA_MAX> key(attributes.bytes(NFTA_SET_ELEM_KEY));
-        const std::span<const unsigned char> value = key.bytes(NFTA_DATA_VALUE);
-        into.push_back({.key = {value.begin(), value.end()},
-                        .comment = comment_in(attributes.bytes(NFTA_SET_ELEM_USERDATA))});
-      });
 }
 
 std::uint32_t key_length(KeyType key) {

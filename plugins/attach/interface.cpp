@@ -91,8 +91,9 @@ InterfacePlan plan_interface(const cni::Result& result) {
   for (const cni::Route& route : result.routes) {
     plan.routes.push_back(plan_route(route, result));
   }
-  std::ranges::stable_partition(
-      plan.routes, [](const netlink::Route& route) { return !route.gateway.has_value(); });
+  std::stable_partition(
+      plan.routes.begin(), plan.routes.end(),
+      [](const netlink::Route& route) { return !route.gateway.has_value(); });
   return plan;
 }
 

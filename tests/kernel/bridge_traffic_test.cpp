@@ -1,5 +1,6 @@
 // What flows through what the bridge plugin makes: to the outside and back, and what must not.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <thread>
@@ -130,6 +131,10 @@ TEST_F(Upgrade, DelRemovesWhatTheReferencePluginMade) {
   use(own_path);
   remove_container("c1");
   del(conf, "c1");
+  // The kernel takes a namespace and its links down a little after it was deleted.
+  for (int i = 0; i < 100 && world() != with_one; ++i) {
+    ::usleep(50'000);
+  }
   EXPECT_EQ(world(), with_one);
   EXPECT_TRUE(ping("c2", "192.0.2.9"));
 }

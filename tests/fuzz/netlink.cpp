@@ -1,0 +1,43 @@
+// What the kernel sends, at its word for nothing but the message's length. The first byte chooses the
+// message type, the rest is what follows the message's header.
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+
+#include "netlink/nft_encode.h"
+#include "netlink/nft_parse.h"
+#include "netlink/parse.h"
+
+using namespace linnet::netlink;
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  constexpr std::array<int, 5> kTypes = {RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE,
+                                         NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE,
+                                         NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM};
+  if (size == 0) {
+    return 0;
+  }
+  // Exactly as large as the message, so that reading one byte past it is noticed.
+  const std::size_t length = NLMSG_HDRLEN + size - 1;
+  const std::unique_ptr<unsigned char[]> bytes(new unsigned char[length]);
+  const nlmsghdr header{.nlmsg_len = static_cast<std::uint32_t>(length),
+                        .nlmsg_type = static_cast<std::uint16_t>(kTypes[data[0] % kTypes.size()]),
+                        .nlmsg_flags = 0, .nlmsg_seq = 0, .nlmsg_pid = 0};
+  std::memcpy(bytes.get(), &header, sizeof header);
+  std::memcpy(bytes.get() + NLMSG_HDRLEN, data + 1, size - 1);
+  const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.get());
+  static_cast<void>(parse_link(message));
+  static_cast<void>(link_index(message));
+  static_cast<void>(parse_address(message, 1));
+  static_cast<void>(parse_routes(message));
+  static_cast<void>(parse_vlans(message, 1));
+  static_cast<void>(nft::parse_rule(message));
+  std::vector<nft::Element> elements;
+  nft::parse_elements(message, elements);
+  static_cast<void>(nft::comment_in({data, size}));
+  return 0;
+}
