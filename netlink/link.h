@@ -32,7 +32,7 @@ struct Link {
   MacAddress mac;
   std::uint32_t mtu = 0;
   bool up = false;           // administratively
-  bool operational = false;  // operstate is up
+  bool operational = false;  // has a carrier, and may send: IFF_LOWER_UP and IFF_RUNNING
   bool promiscuous = false;  // the administrator's flag, not the count of users
   int master = 0;            // index, 0: none
   int peer = 0;              // index of a veth's peer in peer_netns_id's namespace, 0: none

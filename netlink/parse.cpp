@@ -13,8 +13,7 @@ namespace linnet::netlink {
 
 namespace {
 
-constexpr unsigned char kOperstateUp = 6;       // IF_OPER_UP, RFC 2863
-constexpr unsigned char kPortForwarding = 3;    // BR_STATE_FORWARDING
+constexpr unsigned char kPortForwarding = 3;  // BR_STATE_FORWARDING
 
 void parse_link_info(std::span<const unsigned char> nest, Link& link) {
   const Attributes<IFLA_INFO_MAX> info(nest);
@@ -78,7 +77,9 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   link.mtu = attributes.number<std::uint32_t>(IFLA_MTU).value_or(0);
   link.up = (header->ifi_flags & IFF_UP) != 0;
   link.promiscuous = (header->ifi_flags & IFF_PROMISC) != 0;
-  link.operational = attributes.number<std::uint8_t>(IFLA_OPERSTATE) == kOperstateUp;
+  // Not operstate, which stays "unknown" for a link whose carrier never changed.
+  link.operational =
+      (header->ifi_flags & (IFF_LOWER_UP | IFF_RUNNING)) == (IFF_LOWER_UP | IFF_RUNNING);
   link.master = attributes.number<int>(IFLA_MASTER).value_or(0);
   link.peer = attributes.number<int>(IFLA_LINK).value_or(0);
   link.alias = attributes.text(IFLA_IFALIAS);
