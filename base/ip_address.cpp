@@ -82,8 +82,8 @@ bool IpAddress::is_loopback() const {
   if (is_ipv4()) {
     return bytes_[0] == 127;
   }
-  return bytes_[15] == 1 &&
-         std::all_of(bytes_.begin(), bytes_.end() - 1, [](unsigned char byte) { return byte == 0; });
+  return bytes_[15] == 1 && std::all_of(bytes_.begin(), bytes_.end() - 1,
+                                        [](unsigned char byte) { return byte == 0; });
 }
 
 bool IpAddress::is_multicast() const {

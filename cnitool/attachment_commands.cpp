@@ -38,20 +38,14 @@ void add(const Options& options, Output& output) {
   output.out += '\n';
 }
 
-void del(const Options& options) {
-  runtime_of(options).del(network_of(options), conf_of(options));
-}
+void del(const Options& options) { runtime_of(options).del(network_of(options), conf_of(options)); }
 
 void check(const Options& options) {
   runtime_of(options).check(network_of(options), conf_of(options));
 }
 
-void gc(const Options& options) {
-  runtime_of(options).gc(network_of(options), options.keep);
-}
+void gc(const Options& options) { runtime_of(options).gc(network_of(options), options.keep); }
 
-void status(const Options& options) {
-  runtime_of(options).status(network_of(options));
-}
+void status(const Options& options) { runtime_of(options).status(network_of(options)); }
 
 }  // namespace linnet::cnitool

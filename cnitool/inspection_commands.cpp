@@ -56,9 +56,7 @@ std::vector<std::string> addresses_of(const CachedAttachment& attachment) {
   return addresses;
 }
 
-std::string or_dash(std::string text) {
-  return text.empty() ? "-" : std::move(text);
-}
+std::string or_dash(std::string text) { return text.empty() ? "-" : std::move(text); }
 
 std::string table_of(const std::vector<CachedAttachment>& attachments) {
   std::vector<std::vector<std::string>> rows = {

@@ -69,21 +69,11 @@ std::optional<std::int64_t> to_int64(const Json& value) {
   return static_cast<std::int64_t>(number);
 }
 
-bool is_text(const Json& value) {
-  return value.is_string();
-}
-bool is_boolean(const Json& value) {
-  return value.is_boolean();
-}
-bool is_object(const Json& value) {
-  return value.is_object();
-}
-bool is_array(const Json& value) {
-  return value.is_array();
-}
-bool is_anything(const Json&) {
-  return true;
-}
+bool is_text(const Json& value) { return value.is_string(); }
+bool is_boolean(const Json& value) { return value.is_boolean(); }
+bool is_object(const Json& value) { return value.is_object(); }
+bool is_array(const Json& value) { return value.is_array(); }
+bool is_anything(const Json&) { return true; }
 
 }  // namespace
 
@@ -211,17 +201,11 @@ std::optional<std::vector<std::string>> ObjectReader::text_list(std::string_view
   return list;
 }
 
-const Json* ObjectReader::object(std::string_view key) {
-  return find(key, is_object, "an object");
-}
+const Json* ObjectReader::object(std::string_view key) { return find(key, is_object, "an object"); }
 
-const Json* ObjectReader::array(std::string_view key) {
-  return find(key, is_array, "a list");
-}
+const Json* ObjectReader::array(std::string_view key) { return find(key, is_array, "a list"); }
 
-const Json* ObjectReader::any(std::string_view key) {
-  return find(key, is_anything, "");
-}
+const Json* ObjectReader::any(std::string_view key) { return find(key, is_anything, ""); }
 
 std::string ObjectReader::name_of(std::string_view key) const {
   return path_.empty() ? std::string(key) : concat(path_, '.', key);

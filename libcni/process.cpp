@@ -294,7 +294,8 @@ PluginProcess PluginProcess::start(const std::string& executable,
   Pipe error = make_pipe();
   PluginProcess process;
   process.executable_ = executable;
-  process.pid_ = spawn(executable, {input.read.get(), output.write.get(), error.write.get()}, overrides);
+  process.pid_ =
+      spawn(executable, {input.read.get(), output.write.get(), error.write.get()}, overrides);
   process.input_ = std::move(input.write);
   process.output_ = std::move(output.read);
   process.error_ = std::move(error.read);
@@ -320,9 +321,7 @@ PluginProcess& PluginProcess::operator=(PluginProcess&& other) noexcept {
   return *this;
 }
 
-PluginProcess::~PluginProcess() {
-  kill_and_reap();
-}
+PluginProcess::~PluginProcess() { kill_and_reap(); }
 
 void PluginProcess::kill_and_reap() noexcept {
   if (pid_ < 0) {

@@ -27,15 +27,9 @@ void require_known(std::string_view version, std::string_view what) {
                      join(versions, ", ")));
 }
 
-bool has_ip4_and_ip6(std::string_view version) {
-  return compare_versions(version, "0.3.0") < 0;
-}
-bool has_address_family(std::string_view version) {
-  return compare_versions(version, "1.0.0") < 0;
-}
-bool has_link_details(std::string_view version) {
-  return at_least(version, "1.1.0");
-}
+bool has_ip4_and_ip6(std::string_view version) { return compare_versions(version, "0.3.0") < 0; }
+bool has_address_family(std::string_view version) { return compare_versions(version, "1.0.0") < 0; }
+bool has_link_details(std::string_view version) { return at_least(version, "1.1.0"); }
 
 std::uint32_t read_uint32(ObjectReader& reader, std::string_view key) {
   return static_cast<std::uint32_t>(reader.integer(key, 0, kMaxUint32).value_or(0));
@@ -316,9 +310,7 @@ Json to_json(const Result& result, std::string_view version) {
   return json;
 }
 
-bool can_show_layer2(std::string_view version) {
-  return !has_ip4_and_ip6(version);
-}
+bool can_show_layer2(std::string_view version) { return !has_ip4_and_ip6(version); }
 
 bool same_result_family(std::string_view a, std::string_view b) {
   return result_family(a) == result_family(b);

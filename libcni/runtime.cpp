@@ -85,9 +85,7 @@ Json attachment_configuration(const NetworkList& list, const PluginConf& plugin,
   return configuration;
 }
 
-bool keeps_result(const NetworkList& list) {
-  return at_least(list.cni_version, "0.4.0");
-}
+bool keeps_result(const NetworkList& list) { return at_least(list.cni_version, "0.4.0"); }
 
 RuntimeConf conf_of(const CachedAttachment& attachment) {
   return {.container_id = attachment.container_id,

@@ -21,7 +21,9 @@ Message address_message(int type, int flags, int link, const Cidr& address) {
   header.ifa_prefixlen = static_cast<unsigned char>(address.prefix_length());
   header.ifa_index = static_cast<unsigned>(link);
   Message message(type, flags);
-  message.header(header).address(IFA_LOCAL, address.address()).address(IFA_ADDRESS, address.address());
+  message.header(header)
+      .address(IFA_LOCAL, address.address())
+      .address(IFA_ADDRESS, address.address());
   return message;
 }
 

@@ -14,7 +14,7 @@ namespace linnet::netlink {
 class Batch;
 
 struct Address {
-  Cidr address;           // with the interface's own host bits
+  Cidr address;            // with the interface's own host bits
   bool tentative = false;  // IPv6 duplicate address detection under way
   bool dad_failed = false;
   bool permanent = true;
@@ -26,11 +26,11 @@ struct Address {
 struct Route {
   Cidr dst;
   std::optional<IpAddress> gateway;
-  std::optional<IpAddress> source;  // preferred source address
-  int link = 0;                     // index of the outgoing link
-  std::uint32_t mtu = 0;            // bytes
-  std::uint32_t advmss = 0;         // bytes
-  std::uint32_t priority = 0;       // metric
+  std::optional<IpAddress> source;     // preferred source address
+  int link = 0;                        // index of the outgoing link
+  std::uint32_t mtu = 0;               // bytes
+  std::uint32_t advmss = 0;            // bytes
+  std::uint32_t priority = 0;          // metric
   std::optional<std::uint32_t> table;  // default: main
   std::optional<std::uint8_t> scope;   // RT_SCOPE_*; default: link without gateway, else universe
   bool onlink = false;  // the gateway is reachable over `link` though no address says so

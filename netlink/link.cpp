@@ -50,15 +50,12 @@ void put_mtu(Message& message, std::uint32_t mtu) {
 void put_protocol_settings(Message& message, const LinkChange& change) {
   if (change.arp_notify) {
     message.nest(AF_INET, [&] {
-      message.nest(IFLA_INET_CONF, [&] {
-        message.u32(IPV4_DEVCONF_ARP_NOTIFY, *change.arp_notify ? 1 : 0);
-      });
+      message.nest(IFLA_INET_CONF,
+                   [&] { message.u32(IPV4_DEVCONF_ARP_NOTIFY, *change.arp_notify ? 1 : 0); });
     });
   }
   if (change.no_ipv6_address) {
-    message.nest(AF_INET6, [&] {
-      message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-    });
+    message.nest(AF_INET6, [&] { message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
   }
 }
 
@@ -85,7 +82,8 @@ void vlan_message(Batch& batch, int type, int port_index, const std::vector<Vlan
       put();
     }
   });
-  batch.append(message, concat(type == RTM_SETLINK ? "add" : "remove", " VLANs of port ", port_index));
+  batch.append(message,
+               concat(type == RTM_SETLINK ? "add" : "remove", " VLANs of port ", port_index));
 }
 
 }  // namespace
@@ -156,16 +154,15 @@ void change_link(Batch& batch, const LinkChange& change) {
   if (change.vlan_filtering) {
     message.nest(IFLA_LINKINFO, [&] {
       message.text(IFLA_INFO_KIND, "bridge");
-      message.nest(IFLA_INFO_DATA, [&] {
-        message.u8(IFLA_BR_VLAN_FILTERING, *change.vlan_filtering ? 1 : 0);
-      });
+      message.nest(IFLA_INFO_DATA,
+                   [&] { message.u8(IFLA_BR_VLAN_FILTERING, *change.vlan_filtering ? 1 : 0); });
     });
   }
   if (change.no_ipv6_address || change.arp_notify) {
     message.nest(IFLA_AF_SPEC, [&] { put_protocol_settings(message, change); });
   }
-  batch.append(message, concat(change.up == true ? "set up " : "change ",
-                               label(change.index, change.name)));
+  batch.append(message,
+               concat(change.up == true ? "set up " : "change ", label(change.index, change.name)));
 }
 
 void change_port(Batch& batch, const PortChange& change) {

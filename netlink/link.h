@@ -70,9 +70,9 @@ struct LinkChange {
   std::optional<MacAddress> mac = {};
   std::optional<int> master = {};
   std::optional<std::string> alias = {};
-  std::optional<bool> vlan_filtering = {};        // of a bridge
-  std::optional<bool> arp_notify = {};            // gratuitous ARP when the link comes up
-  bool no_ipv6_address = false;              // addr_gen_mode none: no link-local address, no DAD, no MLD
+  std::optional<bool> vlan_filtering = {};  // of a bridge
+  std::optional<bool> arp_notify = {};      // gratuitous ARP when the link comes up
+  bool no_ipv6_address = false;  // addr_gen_mode none: no link-local address, no DAD, no MLD
 };
 
 struct PortChange {

@@ -85,8 +85,8 @@ std::optional<Attribute> take_attribute(std::span<const unsigned char>& attribut
   }
   const Attribute attribute = {header.nla_type & NLA_TYPE_MASK,
                                attributes.subspan(NLA_HDRLEN, header.nla_len - NLA_HDRLEN)};
-  attributes = attributes.subspan(std::min<std::size_t>(NLA_ALIGN(header.nla_len),
-                                                        attributes.size()));
+  attributes =
+      attributes.subspan(std::min<std::size_t>(NLA_ALIGN(header.nla_len), attributes.size()));
   return attribute;
 }
 

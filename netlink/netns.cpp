@@ -68,9 +68,7 @@ Netns Netns::open(const std::string& path) {
   return Netns(std::move(examined.fd));
 }
 
-Netns Netns::current() {
-  return Netns(open_file("/proc/thread-self/ns/net", O_RDONLY));
-}
+Netns Netns::current() { return Netns(open_file("/proc/thread-self/ns/net", O_RDONLY)); }
 
 void Netns::run_inside(const Netns& inside, const std::function<void()>& action) const {
   if (::setns(inside.fd(), CLONE_NEWNET) != 0) {

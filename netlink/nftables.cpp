@@ -90,8 +90,7 @@ void Transaction::add_chain(const Table& table, const NewChain& chain) {
 }
 
 void Transaction::add_set(const Table& table, const NewSet& set, bool exclusive) {
-  Message message =
-      nft_message(NFT_MSG_NEWSET, NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0), table);
+  Message message = nft_message(NFT_MSG_NEWSET, NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0), table);
   message.text(NFTA_SET_TABLE, table.name)
       .text(NFTA_SET_NAME, set.name)
       .be32(NFTA_SET_FLAGS, 0)
@@ -162,8 +161,7 @@ bool NftSocket::has_chain(const Table& table, const std::string& chain) {
   return have_chains({{table, chain}})[0];
 }
 
-std::vector<bool> NftSocket::have_chains(
-    const std::vector<std::pair<Table, std::string>>& chains) {
+std::vector<bool> NftSocket::have_chains(const std::vector<std::pair<Table, std::string>>& chains) {
   Batch batch;
   for (const auto& [table, chain] : chains) {
     Message message = nft_message(NFT_MSG_GETCHAIN, 0, table);
@@ -190,8 +188,7 @@ void NftSocket::dump(const Message& question, std::string what,
   Batch batch;
   batch.append(question, std::move(what), Batch::Answer::kDump);
   try {
-    socket_.dump(batch, restart,
-                 [&](std::size_t, const nlmsghdr* message) { receiver(message); });
+    socket_.dump(batch, restart, [&](std::size_t, const nlmsghdr* message) { receiver(message); });
   } catch (const Error& error) {
     if (error.code() != ENOENT) {
       throw;
@@ -223,8 +220,7 @@ std::vector<std::string> NftSocket::list_sets(const Table& table) {
       question, concat("list sets of nftables table ", table.name),
       [&](const nlmsghdr* message) {
         if (is_about(message, NFT_MSG_NEWSET)) {
-          names.push_back(Attributes<NFTA_SET_MAX>(message, sizeof(nfgenmsg))
-                              .text(NFTA_SET_NAME));
+          names.push_back(Attributes<NFTA_SET_MAX>(message, sizeof(nfgenmsg)).text(NFTA_SET_NAME));
         }
       },
       [&] { names.clear(); });
@@ -253,12 +249,11 @@ std::optional<Element> NftSocket::find_element(const Table& table, const std::st
                concat("look up an element of nftables set ", table.name, " ", set),
                Batch::Answer::kObject);
   std::vector<Element> elements;
-  const std::vector<Ack> acks =
-      socket_.exchange(batch, [&](std::size_t, const nlmsghdr* message) {
-        if (is_about(message, NFT_MSG_NEWSETELEM)) {
-          parse_elements(message, elements);
-        }
-      });
+  const std::vector<Ack> acks = socket_.exchange(batch, [&](std::size_t, const nlmsghdr* message) {
+    if (is_about(message, NFT_MSG_NEWSETELEM)) {
+      parse_elements(message, elements);
+    }
+  });
   if (acks[0].error == ENOENT) {
     return std::nullopt;
   }

@@ -26,8 +26,8 @@ struct Table {
 // A base chain when `type` is given, else a chain that others jump to.
 struct NewChain {
   std::string name;
-  std::string type;          // "nat", "filter"; empty: not a base chain
-  std::uint32_t hook = 0;    // NF_INET_*, NF_BR_*
+  std::string type;        // "nat", "filter"; empty: not a base chain
+  std::uint32_t hook = 0;  // NF_INET_*, NF_BR_*
   std::int32_t priority = 0;
 };
 
@@ -76,8 +76,7 @@ struct Verdict {
   std::int32_t code = 0;  // NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO
   std::string chain;      // of a jump or goto
 };
-using Expression =
-    std::variant<MetaLoad, PayloadLoad, Mask, Compare, InSet, Masquerade, Verdict>;
+using Expression = std::variant<MetaLoad, PayloadLoad, Mask, Compare, InSet, Masquerade, Verdict>;
 
 struct NewRule {
   std::string chain;

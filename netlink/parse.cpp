@@ -25,10 +25,10 @@ void parse_link_info(std::span<const unsigned char> nest, Link& link) {
   }
   if (info.text(IFLA_INFO_SLAVE_KIND) == "bridge" && info.has(IFLA_INFO_SLAVE_DATA)) {
     const Attributes<IFLA_BRPORT_MAX> data(info.bytes(IFLA_INFO_SLAVE_DATA));
-    link.port = Link::Port{
-        .forwarding = data.number<std::uint8_t>(IFLA_BRPORT_STATE) == kPortForwarding,
-        .hairpin = data.number<std::uint8_t>(IFLA_BRPORT_MODE).value_or(0) != 0,
-        .isolated = data.number<std::uint8_t>(IFLA_BRPORT_ISOLATED).value_or(0) != 0};
+    link.port =
+        Link::Port{.forwarding = data.number<std::uint8_t>(IFLA_BRPORT_STATE) == kPortForwarding,
+                   .hairpin = data.number<std::uint8_t>(IFLA_BRPORT_MODE).value_or(0) != 0,
+                   .isolated = data.number<std::uint8_t>(IFLA_BRPORT_ISOLATED).value_or(0) != 0};
   }
 }
 

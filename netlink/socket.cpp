@@ -78,8 +78,7 @@ void Batch::append(const Message& message, std::string what, Answer answer) {
   requests_.push_back({std::move(what), answer, offset});
 }
 
-Socket::Socket(int protocol)
-    : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)) {
+Socket::Socket(int protocol) : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)) {
   if (!fd_) {
     throw SystemError(errno, concat("open a netlink socket (protocol ", protocol, ")"));
   }
@@ -116,8 +115,7 @@ std::vector<Ack> Socket::exchange(const Batch& batch, const Receiver& receiver) 
   }
   while (conversation.waiting != 0) {
     for (const std::span<const unsigned char> datagram : receive(true)) {
-      for_each_message(datagram,
-                       [&](const nlmsghdr* message) { handle(conversation, message); });
+      for_each_message(datagram, [&](const nlmsghdr* message) { handle(conversation, message); });
     }
   }
   return std::move(conversation.acks);
@@ -223,8 +221,7 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
   for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd waiter{fd_.get(), POLLIN, 0};
     const int ready = ::poll(&waiter, 1, static_cast<int>(std::max<decltype(left)>(left, 0)));
     if (ready < 0 && errno != EINTR) {
@@ -239,9 +236,8 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
     try {
       bool heard = false;
       for (const std::span<const unsigned char> datagram : receive(false)) {
-        for_each_message(datagram, [&](const nlmsghdr* message) {
-          heard = heard || receiver(message);
-        });
+        for_each_message(datagram,
+                         [&](const nlmsghdr* message) { heard = heard || receiver(message); });
       }
       if (heard) {
         return true;

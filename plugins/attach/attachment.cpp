@@ -51,9 +51,8 @@ std::string owner_alias(const Attachment& attachment) {
 }
 
 std::string_view key_in_comment(std::string_view comment) {
-  return comment.size() >= kKeyLength && comment[kHashDigits] == '-'
-             ? comment.substr(0, kKeyLength)
-             : std::string_view{};
+  return comment.size() >= kKeyLength && comment[kHashDigits] == '-' ? comment.substr(0, kKeyLength)
+                                                                     : std::string_view{};
 }
 
 std::string_view key_in_alias(std::string_view alias) {

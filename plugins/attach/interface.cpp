@@ -35,8 +35,8 @@ netlink::Route plan_route(const cni::Route& route, const cni::Result& result) {
     }
     reachable = reachable || (plan.gateway && ip.address.contains(*plan.gateway));
   }
-  const bool link_local = plan.gateway && plan.gateway->is_link_local_unicast() &&
-                          !plan.gateway->is_ipv4();
+  const bool link_local =
+      plan.gateway && plan.gateway->is_link_local_unicast() && !plan.gateway->is_ipv4();
   plan.onlink = plan.gateway && !reachable && !link_local;
   return plan;
 }
@@ -62,9 +62,8 @@ bool addresses_usable(netlink::RouteSocket& socket, const netlink::Link& link,
 
 void wait_for_addresses(netlink::Sandbox& sandbox, const netlink::Link& link,
                         const InterfacePlan& plan, netlink::Monitor& monitor) {
-  const bool usable = monitor.wait(kDadTimeoutMs, [&] {
-    return addresses_usable(sandbox.socket(), link, plan);
-  });
+  const bool usable =
+      monitor.wait(kDadTimeoutMs, [&] { return addresses_usable(sandbox.socket(), link, plan); });
   if (!usable) {
     throw cni::Error(cni::Code::kTryAgainLater,
                      concat("duplicate address detection on ", link.name, " has not ended after ",
@@ -91,9 +90,8 @@ InterfacePlan plan_interface(const cni::Result& result) {
   for (const cni::Route& route : result.routes) {
     plan.routes.push_back(plan_route(route, result));
   }
-  std::stable_partition(
-      plan.routes.begin(), plan.routes.end(),
-      [](const netlink::Route& route) { return !route.gateway.has_value(); });
+  std::stable_partition(plan.routes.begin(), plan.routes.end(),
+                        [](const netlink::Route& route) { return !route.gateway.has_value(); });
   return plan;
 }
 

@@ -77,12 +77,10 @@ nft::NewRule masquerade_rule(const Cidr& subnet) {
   const Bytes netmask = to_bytes(Cidr(all_ones, subnet.prefix_length()).first().bytes());
   return {.chain = std::string(kPostrouting),
           .expressions = {nft::MetaLoad{NFT_META_NFPROTO}, nft::Compare{true, {protocol.number}},
-                          source, nft::InSet{set_name(subnet)},
-                          destination, nft::Mask{netmask},
-                          nft::Compare{false, to_bytes(subnet.first().bytes())},
-                          destination, nft::Mask{protocol.multicast_mask},
-                          nft::Compare{false, protocol.multicast},
-                          nft::Masquerade{}},
+                          source, nft::InSet{set_name(subnet)}, destination, nft::Mask{netmask},
+                          nft::Compare{false, to_bytes(subnet.first().bytes())}, destination,
+                          nft::Mask{protocol.multicast_mask},
+                          nft::Compare{false, protocol.multicast}, nft::Masquerade{}},
           .comment = concat("masquerade what leaves ", subnet.network().text())};
 }
 
@@ -117,10 +115,9 @@ Bytes port_mac_key(const std::string& host_link, const MacAddress& mac) {
 void add_mac_check_sets(nft::Transaction& transaction) {
   const std::string chain(kPrerouting);
   transaction.add_table(kBridgeTable);
-  transaction.add_chain(kBridgeTable, {.name = chain,
-                                       .type = "filter",
-                                       .hook = NF_BR_PRE_ROUTING,
-                                       .priority = kBeforeBridgeNat});
+  transaction.add_chain(
+      kBridgeTable,
+      {.name = chain, .type = "filter", .hook = NF_BR_PRE_ROUTING, .priority = kBeforeBridgeNat});
   transaction.add_set(kBridgeTable,
                       {.name = std::string(kPortMacs), .key = nft::KeyType::kIfnameAndMac}, true);
   transaction.add_set(kBridgeTable,
@@ -132,12 +129,11 @@ void add_mac_check_sets(nft::Transaction& transaction) {
                        nft::PayloadLoad{NFT_PAYLOAD_LL_HEADER, 6, 6, 2},
                        nft::InSet{std::string(kPortMacs)}, nft::Verdict{NFT_RETURN, {}}},
        .comment = {}});
-  transaction.add_rule(kBridgeTable,
-                       {.chain = chain,
-                        .expressions = {nft::MetaLoad{NFT_META_IIFNAME},
-                                        nft::InSet{std::string(kGuardedPorts)},
-                                        nft::Verdict{NF_DROP, {}}},
-                        .comment = "only the container's own MAC address"});
+  transaction.add_rule(kBridgeTable, {.chain = chain,
+                                      .expressions = {nft::MetaLoad{NFT_META_IIFNAME},
+                                                      nft::InSet{std::string(kGuardedPorts)},
+                                                      nft::Verdict{NF_DROP, {}}},
+                                      .comment = "only the container's own MAC address"});
 }
 
 struct SetElement {
@@ -293,9 +289,9 @@ void collect_rules(nft::NftSocket& socket, const std::string& network,
                    const std::set<std::string, std::less<>>& valid) {
   const std::string prefix = network_key(network);
   remove_elements(socket, search(socket, [&](const nft::Element& element) {
-    const std::string_view key = key_in_comment(element.comment);
-    return key.starts_with(prefix) && !valid.contains(key);
-  }));
+                    const std::string_view key = key_in_comment(element.comment);
+                    return key.starts_with(prefix) && !valid.contains(key);
+                  }));
 }
 
 }  // namespace linnet::attach

@@ -53,8 +53,8 @@ cni::Result ask_ipam(Ipam ipam, const cni::NetConf& conf, const Config& config) 
 }
 
 void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
-                      const cni::Request& request, const cni::Result& result,
-                      const Config& config, cni::Interface& container) {
+                      const cni::Request& request, const cni::Result& result, const Config& config,
+                      cni::Interface& container) {
   const attach::InterfacePlan plan = attach::plan_interface(result);
   netlink::Sandbox sandbox(host_netns, std::move(netns), [&] {
     attach::prepare_sysctls(request.ifname, plan,
@@ -67,8 +67,8 @@ void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
   }
 }
 
-void set_up_gateway(netlink::RouteSocket& host, const netlink::Link& bridge,
-                    const Config& config, cni::Result& result) {
+void set_up_gateway(netlink::RouteSocket& host, const netlink::Link& bridge, const Config& config,
+                    cni::Result& result) {
   const netlink::Link link = ensure_gateway_interface(host, bridge, config);
   ensure_gateway_addresses(host, link, gateway_addresses(result), config);
   attach::ensure_forwarding(addresses_of(result));

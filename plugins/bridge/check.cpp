@@ -122,8 +122,8 @@ void check_port(netlink::RouteSocket& host, const netlink::Link& port, const net
   check_vlans(host, port, config, problems);
 }
 
-void check_gateway(netlink::RouteSocket& host, const netlink::Link& bridge,
-                   const cni::Result& prev, const Config& config, Problems& problems) {
+void check_gateway(netlink::RouteSocket& host, const netlink::Link& bridge, const cni::Result& prev,
+                   const Config& config, Problems& problems) {
   std::optional<netlink::Link> link = bridge;
   if (config.vlan != 0) {
     link = host.find_link(vlan_gateway_name(config));
@@ -158,8 +158,7 @@ void check_rules(const attach::Attachment& attachment, const netlink::Link& port
       problems.push_back(concat(address.text(), " is not masqueraded"));
     }
   }
-  if (config.mac_spoof_check &&
-      !attach::has_mac_check(nft, attachment, port.name, container.mac)) {
+  if (config.mac_spoof_check && !attach::has_mac_check(nft, attachment, port.name, container.mac)) {
     problems.push_back(concat("the MAC address of ", port.name, " is not checked"));
   }
 }

@@ -70,21 +70,24 @@ void check_masquerade_backend(cni::ObjectReader& reader) {
   // Both names of the reference are accepted: the rules are nftables either way, and an iptables that
   // is nf_tables underneath sees the same packets.
   if (!backend.empty() && backend != "iptables" && backend != "nftables") {
-    reader.fail("ipMasqBackend", concat(linnet::quoted(backend), ": expected \"nftables\" or \"iptables\""));
+    reader.fail("ipMasqBackend",
+                concat(linnet::quoted(backend), ": expected \"nftables\" or \"iptables\""));
   }
 }
 
 void check_combinations(const Config& config, const cni::ObjectReader& reader,
                         const cni::NetConf& conf) {
   if (config.hairpin && config.promiscuous) {
-    reader.fail("promiscMode",
-                "cannot set hairpin mode and promiscuous mode at the same time: in promiscuous mode "
-                "the bridge itself returns the frames, remove hairpinMode");
+    reader.fail(
+        "promiscMode",
+        "cannot set hairpin mode and promiscuous mode at the same time: in promiscuous mode "
+        "the bridge itself returns the frames, remove hairpinMode");
   }
   if (config.leave_container_interface_down && !config.ipam_type.empty()) {
-    reader.fail("disableContainerInterface",
-                "cannot use IPAM when DisableContainerInterface flag is set: an interface that stays "
-                "down gets no addresses, remove \"ipam\"");
+    reader.fail(
+        "disableContainerInterface",
+        "cannot use IPAM when DisableContainerInterface flag is set: an interface that stays "
+        "down gets no addresses, remove \"ipam\"");
   }
   if (config.ipam_type.empty() && !cni::can_show_layer2(conf.cni_version)) {
     reader.fail("cniVersion", concat(linnet::quoted(conf.cni_version),
@@ -95,9 +98,10 @@ void check_combinations(const Config& config, const cni::ObjectReader& reader,
     return entry.first <= config.vlan && config.vlan <= entry.last;
   });
   if (config.vlan != 0 && vlan_in_trunk) {
-    reader.fail("vlanTrunk", concat("holds VLAN ", config.vlan,
-                                    ", which \"vlan\" makes the untagged VLAN of the port: remove it "
-                                    "from one of them"));
+    reader.fail("vlanTrunk",
+                concat("holds VLAN ", config.vlan,
+                       ", which \"vlan\" makes the untagged VLAN of the port: remove it "
+                       "from one of them"));
   }
 }
 
@@ -135,8 +139,7 @@ Config parse_config(const cni::Request& request, const cni::NetConf& conf) {
 std::vector<netlink::Vlan> plan_vlans(const Config& config) {
   std::vector<netlink::Vlan> vlans;
   if (config.vlan != 0) {
-    vlans.push_back(
-        {.first = config.vlan, .last = config.vlan, .pvid = true, .untagged = true});
+    vlans.push_back({.first = config.vlan, .last = config.vlan, .pvid = true, .untagged = true});
   } else if (!config.trunk.empty() && config.trunk.front().first > 1) {
     // A trunk without an access VLAN has VLAN 1 untagged, as with the reference.
     vlans.push_back({.first = 1, .last = 1, .pvid = true, .untagged = true});
@@ -149,8 +152,8 @@ std::string vlan_gateway_name(const Config& config) {
   std::string name = concat(config.bridge, '.', config.vlan);
   if (!cni::problem_with_ifname(name).empty()) {
     throw cni::Error(cni::Code::kInvalidNetworkConfig,
-                     concat("\"bridge\": ", linnet::quoted(config.bridge), " with \"vlan\": ", config.vlan,
-                            " needs a gateway interface named ", linnet::quoted(name),
+                     concat("\"bridge\": ", linnet::quoted(config.bridge), " with \"vlan\": ",
+                            config.vlan, " needs a gateway interface named ", linnet::quoted(name),
                             ", which is longer than 15 bytes: shorten the bridge's name"));
   }
   return name;

@@ -14,14 +14,14 @@ namespace linnet::bridge {
 
 struct Config {
   std::string bridge = "cni0";
-  bool is_gateway = false;          // implied by is_default_gateway
+  bool is_gateway = false;  // implied by is_default_gateway
   bool is_default_gateway = false;
   bool force_address = false;
   bool ip_masq = false;
-  std::uint32_t mtu = 0;            // bytes, 0: the kernel's default
+  std::uint32_t mtu = 0;  // bytes, 0: the kernel's default
   bool hairpin = false;
   bool promiscuous = false;
-  std::uint16_t vlan = 0;           // 0: none
+  std::uint16_t vlan = 0;                 // 0: none
   std::vector<netlink::Vlan> trunk = {};  // ascending, disjoint
   bool preserve_default_vlan = false;
   bool mac_spoof_check = false;
@@ -29,7 +29,7 @@ struct Config {
   bool leave_container_interface_down = false;
   bool port_isolation = false;
   std::optional<MacAddress> mac = {};
-  std::string ipam_type = {};       // empty: layer 2 only
+  std::string ipam_type = {};  // empty: layer 2 only
 
   [[nodiscard]] bool uses_vlans() const { return vlan != 0 || !trunk.empty(); }
 };

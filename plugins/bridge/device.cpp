@@ -30,9 +30,8 @@ MacAddress random_mac() {
 // Returns false when another plugin made the bridge meanwhile.
 bool create(netlink::RouteSocket& host, const Config& config) {
   netlink::Batch batch;
-  netlink::create_bridge(batch, {.name = config.bridge,
-                                 .mac = random_mac(),
-                                 .vlan_filtering = config.uses_vlans()});
+  netlink::create_bridge(
+      batch, {.name = config.bridge, .mac = random_mac(), .vlan_filtering = config.uses_vlans()});
   // An MTU given at creation lasts until the first port goes; one that is set stays.
   netlink::change_link(batch, {.name = config.bridge,
                                .mtu = config.mtu != 0 ? std::optional(config.mtu) : std::nullopt,
@@ -130,8 +129,9 @@ void configure_gateway_pair(netlink::RouteSocket& host, const netlink::Link& gat
 
 std::string describe(const Cidr& gateway, const netlink::Address& other,
                      const netlink::Link& link) {
-  return concat(linnet::quoted(link.name), " already has an IP address different from ", gateway.text(), ": ",
-                other.address.text(), " (remove it, or set \"forceAddress\": true)");
+  return concat(linnet::quoted(link.name), " already has an IP address different from ",
+                gateway.text(), ": ", other.address.text(),
+                " (remove it, or set \"forceAddress\": true)");
 }
 
 }  // namespace
@@ -200,8 +200,7 @@ void ensure_gateway_addresses(netlink::RouteSocket& host, const netlink::Link& l
       netlink::remove_address(batch, link.index, other.address, link.name);
       may_exist.push_back(false);
     }
-    netlink::add_address(batch, link.index, gateway, link.name,
-                         netlink::DuplicateDetection::kNone);
+    netlink::add_address(batch, link.index, gateway, link.name, netlink::DuplicateDetection::kNone);
     may_exist.push_back(true);
   }
   if (batch.empty()) {

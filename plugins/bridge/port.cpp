@@ -27,9 +27,8 @@ void resolve_name_clash(netlink::RouteSocket& host, netlink::RouteSocket& sandbo
   const std::string host_name = attach::host_link_name(attachment);
   const std::optional<netlink::Link> link = host.find_link(host_name);
   if (link && attach::key_in_alias(link->alias) != attach::owner_key(attachment)) {
-    throw cni::Error(cni::Code::kInternal,
-                     concat("the host already has a link named ", host_name,
-                            " that belongs to something else: remove it"));
+    throw cni::Error(cni::Code::kInternal, concat("the host already has a link named ", host_name,
+                                                  " that belongs to something else: remove it"));
   }
   // Of an earlier namespace of the same container, whose DEL never came.
   host.remove_link_if_present(host_name);
@@ -90,9 +89,8 @@ void configure_port(netlink::RouteSocket& host, const netlink::Link& port,
   tolerated.push_back(batch.size());
   netlink::change_link(batch, {.index = port.index, .name = port.name, .no_ipv6_address = true});
   if (config.hairpin || config.port_isolation) {
-    netlink::change_port(batch, {.index = port.index,
-                                 .hairpin = config.hairpin,
-                                 .isolated = config.port_isolation});
+    netlink::change_port(
+        batch, {.index = port.index, .hairpin = config.hairpin, .isolated = config.port_isolation});
   }
   if (config.uses_vlans()) {
     if (!config.preserve_default_vlan) {
@@ -132,9 +130,9 @@ void wait_until_forwarding(netlink::RouteSocket& host, const netlink::Link& port
   netlink::Monitor monitor(netlink::Monitor::Subject::kLinks);
   // A bridge with spanning tree keeps an operational port from forwarding for half a minute: no fault.
   if (!monitor.wait(kPortTimeoutMs, forwards) && !operational) {
-    throw cni::Error(cni::Code::kInternal,
-                     concat("bridge port ", port.name, " in error state: not up after ",
-                            kPortTimeoutMs, " ms"));
+    throw cni::Error(
+        cni::Code::kInternal,
+        concat("bridge port ", port.name, " in error state: not up after ", kPortTimeoutMs, " ms"));
   }
 }
 

@@ -14,8 +14,7 @@ namespace linnet::bridge {
 [[nodiscard]] netlink::Link create_pair(netlink::RouteSocket& host,
                                         const netlink::Netns& host_netns,
                                         const netlink::Netns& sandbox, const netlink::Link& bridge,
-                                        const attach::Attachment& attachment,
-                                        const Config& config);
+                                        const attach::Attachment& attachment, const Config& config);
 
 // Marks the port with its owner, sets its flags and VLANs, and only then brings it up.
 void configure_port(netlink::RouteSocket& host, const netlink::Link& port,

@@ -59,8 +59,12 @@ std::vector<Cidr> addresses_of(const cni::Result& result) {
 }
 
 cni::Interface describe(const netlink::Link& link, const std::string& sandbox) {
-  return {.name = link.name, .mac = link.mac.text(), .mtu = link.mtu, .sandbox = sandbox,
-          .socket_path = {}, .pci_id = {}};
+  return {.name = link.name,
+          .mac = link.mac.text(),
+          .mtu = link.mtu,
+          .sandbox = sandbox,
+          .socket_path = {},
+          .pci_id = {}};
 }
 
 }  // namespace linnet::bridge

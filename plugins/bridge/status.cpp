@@ -25,7 +25,8 @@ void rehearse(const Config& config) {
   }
   netlink::RouteSocket socket;
   const netlink::Link bridge = ensure_bridge(socket, config);
-  const attach::Attachment attachment = {.network = "status", .container_id = "c", .ifname = "eth0"};
+  const attach::Attachment attachment = {
+      .network = "status", .container_id = "c", .ifname = "eth0"};
   const MacAddress mac = attach::container_mac(attachment);
   netlink::Batch pair;
   netlink::create_veth(pair, {.name = "port",
@@ -67,9 +68,9 @@ void status(const cni::Request& request, const cni::NetConf& conf) {
   try {
     rehearse(config);
   } catch (const SystemError& error) {
-    throw cni::Error(cni::Code::kPluginNotAvailable,
-                     concat("this kernel cannot do what the configuration asks for: ",
-                            error.what()));
+    throw cni::Error(
+        cni::Code::kPluginNotAvailable,
+        concat("this kernel cannot do what the configuration asks for: ", error.what()));
   }
 }
 

@@ -36,9 +36,8 @@ cni::Result describe(const netlink::Link& link, const std::vector<netlink::Addre
                                .pci_id = {}});
   for (const netlink::Address& address : addresses) {
     if (!address.address.address().is_loopback()) {
-      throw cni::Error(cni::Code::kInternal,
-                       concat("lo has address ", address.address.text(),
-                              ", which is no loopback address: remove it"));
+      throw cni::Error(cni::Code::kInternal, concat("lo has address ", address.address.text(),
+                                                    ", which is no loopback address: remove it"));
     }
     result.ips.push_back({.interface = 0, .address = address.address, .gateway = {}});
   }

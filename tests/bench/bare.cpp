@@ -176,6 +176,4 @@ int run() {
 }  // namespace
 }  // namespace linnet::bench
 
-int main(int argc, char**) {
-  return argc > 1 ? 0 : linnet::bench::run();
-}
+int main(int argc, char**) { return argc > 1 ? 0 : linnet::bench::run(); }

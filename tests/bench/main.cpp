@@ -241,6 +241,4 @@ int main_of(int argc, char** argv) {
 }  // namespace
 }  // namespace linnet::bench
 
-int main(int argc, char** argv) {
-  return linnet::bench::main_of(argc, argv);
-}
+int main(int argc, char** argv) { return linnet::bench::main_of(argc, argv); }

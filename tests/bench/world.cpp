@@ -250,28 +250,16 @@ std::optional<Answer> World::ask(const Order& order) {
   return answer;
 }
 
-std::optional<Timing> World::version() {
-  return ask<Timing>({Action::kVersion, 0});
-}
+std::optional<Timing> World::version() { return ask<Timing>({Action::kVersion, 0}); }
 
-std::optional<Pair> World::pair() {
-  return ask<Pair>({Action::kPair, 0});
-}
+std::optional<Pair> World::pair() { return ask<Pair>({Action::kPair, 0}); }
 
-std::optional<PairCost> World::traced_pair() {
-  return ask<PairCost>({Action::kTrace, 0});
-}
+std::optional<PairCost> World::traced_pair() { return ask<PairCost>({Action::kTrace, 0}); }
 
-std::optional<BarePair> World::bare_pair() {
-  return ask<BarePair>({Action::kBare, 0});
-}
+std::optional<BarePair> World::bare_pair() { return ask<BarePair>({Action::kBare, 0}); }
 
-bool World::grow(int count) {
-  return ask<bool>({Action::kGrow, count}).has_value();
-}
+bool World::grow(int count) { return ask<bool>({Action::kGrow, count}).has_value(); }
 
-std::optional<Timing> World::burst(int count) {
-  return ask<Timing>({Action::kBurst, count});
-}
+std::optional<Timing> World::burst(int count) { return ask<Timing>({Action::kBurst, count}); }
 
 }  // namespace linnet::bench

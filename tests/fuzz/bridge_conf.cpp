@@ -10,9 +10,10 @@ using namespace linnet;
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  cni::Request request{.container_id = "c1", .netns = "/run/netns/c1", .ifname = "eth0",
-                       .args = "", .path = {}};
-  for (const cni::Verb verb : {cni::Verb::kAdd, cni::Verb::kDel, cni::Verb::kCheck, cni::Verb::kGc}) {
+  cni::Request request{
+      .container_id = "c1", .netns = "/run/netns/c1", .ifname = "eth0", .args = "", .path = {}};
+  for (const cni::Verb verb :
+       {cni::Verb::kAdd, cni::Verb::kDel, cni::Verb::kCheck, cni::Verb::kGc}) {
     request.verb = verb;
     try {
       const cni::NetConf conf = cni::parse_net_conf(text, verb, cni::kAllVersions);

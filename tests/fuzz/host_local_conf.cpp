@@ -12,8 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const std::string args = end == std::string::npos ? "" : input.substr(end + 1);
   for (const cni::Verb verb : {cni::Verb::kAdd, cni::Verb::kDel, cni::Verb::kGc}) {
     try {
-      const cni::NetConf conf =
-          cni::parse_net_conf(input.substr(0, end), verb, cni::kAllVersions);
+      const cni::NetConf conf = cni::parse_net_conf(input.substr(0, end), verb, cni::kAllVersions);
       static_cast<void>(host_local::parse_location_leniently(conf));
       static_cast<void>(host_local::parse_config(conf, args));
     } catch (const cni::Error&) {

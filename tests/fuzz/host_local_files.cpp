@@ -48,7 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
 
   static const Folder folder;
   const std::size_t end = std::min(input.find('\n'), input.size());
-  const int file = ::openat(folder.fd(), Folder::kLease, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+  const int file =
+      ::openat(folder.fd(), Folder::kLease, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
   // A file system without user attributes leaves the mark out.
   static_cast<void>(::fsetxattr(file, "user.linnet", input.data(), end, 0));
   const std::string content = input.substr(std::min(end + 1, input.size()));

@@ -26,7 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const std::unique_ptr<unsigned char[]> bytes(new unsigned char[length]);
   const nlmsghdr header{.nlmsg_len = static_cast<std::uint32_t>(length),
                         .nlmsg_type = static_cast<std::uint16_t>(kTypes[data[0] % kTypes.size()]),
-                        .nlmsg_flags = 0, .nlmsg_seq = 0, .nlmsg_pid = 0};
+                        .nlmsg_flags = 0,
+                        .nlmsg_seq = 0,
+                        .nlmsg_pid = 0};
   std::memcpy(bytes.get(), &header, sizeof header);
   std::memcpy(bytes.get() + NLMSG_HDRLEN, data + 1, size - 1);
   const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.get());

@@ -62,14 +62,12 @@ TEST_F(BadInput, ANetnsThatIsNoNetworkNamespaceIsNamed) {
 }
 
 TEST_F(BadInput, TheNamespaceOfThePluginItselfIsCode8) {
-  expect_refused({.verb = "ADD",
-                  .conf = bridge_conf(),
-                  .environment = {{"CNI_NETNS", "/proc/self/ns/net"}}},
-                 8, "CNI_NETNS");
-  expect_refused({.verb = "DEL",
-                  .conf = bridge_conf(),
-                  .environment = {{"CNI_NETNS", "/proc/self/ns/net"}}},
-                 8, "CNI_NETNS");
+  expect_refused(
+      {.verb = "ADD", .conf = bridge_conf(), .environment = {{"CNI_NETNS", "/proc/self/ns/net"}}},
+      8, "CNI_NETNS");
+  expect_refused(
+      {.verb = "DEL", .conf = bridge_conf(), .environment = {{"CNI_NETNS", "/proc/self/ns/net"}}},
+      8, "CNI_NETNS");
 }
 
 TEST_F(BadInput, InTheConfigurationNamesKeyAndValue) {
@@ -85,8 +83,9 @@ TEST_F(BadInput, InTheConfigurationNamesKeyAndValue) {
   expect_refused(conf({{"ipam", {{"type", "../host-local"}}}}), 7, "../host-local");
   expect_refused(conf({{"ipam", {{"type", "host-local"}, {"subnet", "10.1.0.1/24"}}}}), 7,
                  "10.1.0.");
-  expect_refused(conf({{"ipam", {{"type", "host-local"}, {"dataDir", "../x"}, {"subnet", "10.1.0.0/24"}}}}),
-                 7, "dataDir");
+  expect_refused(
+      conf({{"ipam", {{"type", "host-local"}, {"dataDir", "../x"}, {"subnet", "10.1.0.0/24"}}}}), 7,
+      "dataDir");
   expect_refused({.verb = "CHECK", .conf = bridge_conf()}, 7, "prevResult");
   expect_refused({.verb = "CHECK",
                   .conf = with(bridge_conf(), {{"prevResult", {{"ips", {{{"address", "x"}}}}}}})},
@@ -94,13 +93,13 @@ TEST_F(BadInput, InTheConfigurationNamesKeyAndValue) {
 }
 
 TEST_F(BadInput, ThatIsNoJsonIsCode6) {
-  const std::map<std::string, std::string> environment = {
-      {"CNI_COMMAND", "ADD"},   {"CNI_CONTAINERID", "c1"},
-      {"CNI_IFNAME", "eth0"},   {"CNI_NETNS", "/run/netns/c1"},
-      {"CNI_PATH", plugin_path_}};
-  for (const std::string& text :
-       {std::string(), std::string("{"), std::string("[1]"), std::string("{\"name\": \"\xff\"}"),
-        std::string(100000, '[')}) {
+  const std::map<std::string, std::string> environment = {{"CNI_COMMAND", "ADD"},
+                                                          {"CNI_CONTAINERID", "c1"},
+                                                          {"CNI_IFNAME", "eth0"},
+                                                          {"CNI_NETNS", "/run/netns/c1"},
+                                                          {"CNI_PATH", plugin_path_}};
+  for (const std::string& text : {std::string(), std::string("{"), std::string("[1]"),
+                                  std::string("{\"name\": \"\xff\"}"), std::string(100000, '[')}) {
     const ProgramOutput output = run_program({plugin_path_ + "/bridge"}, text, environment);
     EXPECT_EQ(output.exit_code, 1);
     EXPECT_EQ(output.json().value("code", -1), 6) << output.standard_output.substr(0, 300);
@@ -110,8 +109,8 @@ TEST_F(BadInput, ThatIsNoJsonIsCode6) {
 TEST_F(BadInput, AFullStdoutIsAnErrorAndNotSilence) {
   const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
   ASSERT_GE(full, 0);
-  const ProgramOutput output = run_program(
-      {"sh", "-c", plugin_path_ + "/bridge > /dev/full"}, "", {{"CNI_COMMAND", "VERSION"}});
+  const ProgramOutput output = run_program({"sh", "-c", plugin_path_ + "/bridge > /dev/full"}, "",
+                                           {{"CNI_COMMAND", "VERSION"}});
   ::close(full);
   EXPECT_EQ(output.exit_code, 1);
   EXPECT_NE(output.standard_error, "");

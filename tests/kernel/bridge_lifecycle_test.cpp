@@ -99,10 +99,9 @@ TEST_F(BridgeLifecycle, DelLeavesARuleOfAnotherOwnerOfTheSameAddress) {
 }
 
 TEST_F(BridgeLifecycle, CheckPassesAfterAddAndNamesWhatIsMissing) {
-  const Json conf = with(masquerading(dual_stack_conf()), {{"mtu", 1400},
-                                                           {"hairpinMode", true},
-                                                           {"portIsolation", true},
-                                                           {"macspoofchk", true}});
+  const Json conf =
+      with(masquerading(dual_stack_conf()),
+           {{"mtu", 1400}, {"hairpinMode", true}, {"portIsolation", true}, {"macspoofchk", true}});
   const Json result = add(conf);
   const std::string port = result["interfaces"][1]["name"];
   EXPECT_EQ(check_message(conf, result), "");
@@ -156,7 +155,8 @@ TEST_F(BridgeLifecycle, CheckPassesAfterAddAndNamesWhatIsMissing) {
 
 TEST_F(BridgeLifecycle, GcRemovesWhatIsNotValidAndNothingElse) {
   const Json conf = with(masquerading(bridge_conf()), {{"macspoofchk", true}});
-  const Json other = with(conf, {{"name", "net2"}, {"bridge", "br1"},
+  const Json other = with(conf, {{"name", "net2"},
+                                 {"bridge", "br1"},
                                  {"ipam", {{"type", "host-local"}, {"subnet", "10.33.0.0/24"}}}});
   make_container("c3");
   static_cast<void>(add(conf, "c1"));
@@ -239,8 +239,7 @@ TEST_F(BridgeLifecycle, AFailureAtAnyStepOfAddLeavesNothingBehind) {
   int failures = 0;
   for (const std::string syscall : {"sendto", "recvmmsg", "setns", "socket", "openat", "clone3"}) {
     for (int nth = 1; nth <= 24; ++nth) {
-      const std::string inject =
-          "inject=" + syscall + ":error=ENOBUFS:when=" + std::to_string(nth);
+      const std::string inject = "inject=" + syscall + ":error=ENOBUFS:when=" + std::to_string(nth);
       const Call injected = {.verb = "ADD",
                              .conf = conf,
                              // The leak checker needs the ptrace that strace has.
@@ -260,8 +259,8 @@ TEST_F(BridgeLifecycle, AFailureAtAnyStepOfAddLeavesNothingBehind) {
       } else {
         ++failures;
       }
-      ASSERT_EQ(world(), before) << inject << "\n" << output.standard_output
-                                 << output.standard_error;
+      ASSERT_EQ(world(), before) << inject << "\n"
+                                 << output.standard_output << output.standard_error;
     }
   }
   EXPECT_GT(failures, 20);

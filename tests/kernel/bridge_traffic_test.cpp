@@ -25,8 +25,8 @@ class BridgeTraffic : public HostTest {
     for (const char* name : {"c1", "c2", "outside"}) {
       make_container(name);
     }
-    must_run({"ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns",
-              "outside"});
+    must_run(
+        {"ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", "outside"});
     must_run({"ip", "addr", "add", "192.0.2.1/24", "dev", "up0"});
     must_run({"ip", "addr", "add", "2001:db8::1/64", "dev", "up0", "nodad"});
     must_run({"ip", "-n", "outside", "addr", "add", "192.0.2.9/24", "dev", "out0"});
@@ -43,7 +43,8 @@ class BridgeTraffic : public HostTest {
       arguments.insert(arguments.begin(), inside.begin(), inside.end());
       return must_run(arguments);
     };
-    nft({"add table inet watch; add chain inet watch in { type filter hook input priority 0; }; "
+    nft(
+        {"add table inet watch; add chain inet watch in { type filter hook input priority 0; }; "
          "add rule inet watch in " +
          match + " counter"});
     action();
@@ -61,8 +62,9 @@ TEST_F(BridgeTraffic, MasqueradeReachesTheOutsideOverBothFamilies) {
   static_cast<void>(add(conf));
   EXPECT_TRUE(ping("c1", "192.0.2.9"));
   EXPECT_TRUE(ping("c1", "2001:db8::9"));
-  EXPECT_THAT(counted("outside", "ip saddr 192.0.2.1", [&] { EXPECT_TRUE(ping("c1", "192.0.2.9")); }),
-              HasSubstr("packets 1"));
+  EXPECT_THAT(
+      counted("outside", "ip saddr 192.0.2.1", [&] { EXPECT_TRUE(ping("c1", "192.0.2.9")); }),
+      HasSubstr("packets 1"));
 }
 
 TEST_F(BridgeTraffic, TrafficInsideTheSubnetKeepsItsSourceAlsoWithBrNetfilter) {
@@ -155,7 +157,8 @@ TEST_F(Upgrade, BothSuitesShareBridgeAndStore) {
 
 TEST_F(Upgrade, OurBridgeWorksWithTheReferencesIpamAndTheOtherWayRound) {
   const Json conf = with(bridge_conf(), {{"cniVersion", "1.0.0"}});
-  const Call ours = {.verb = "ADD", .conf = conf, .environment = {{"CNI_PATH", reference_folder()}}};
+  const Call ours = {
+      .verb = "ADD", .conf = conf, .environment = {{"CNI_PATH", reference_folder()}}};
   EXPECT_EQ(call(ours).exit_code, 0);
   EXPECT_TRUE(ping("", "10.22.0.2"));
   const std::string own_path = plugin_path_;

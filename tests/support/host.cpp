@@ -192,14 +192,12 @@ Json HostTest::add(const Json& conf, const std::string& container) const {
   return output.json();
 }
 
-void HostTest::del(const Json& conf, const std::string& container,
-                   const Json& prev_result) const {
+void HostTest::del(const Json& conf, const std::string& container, const Json& prev_result) const {
   Json with_result = conf;
   if (!prev_result.is_null()) {
     with_result["prevResult"] = prev_result;
   }
-  const ProgramOutput output =
-      call({.verb = "DEL", .container = container, .conf = with_result});
+  const ProgramOutput output = call({.verb = "DEL", .container = container, .conf = with_result});
   EXPECT_EQ(output.exit_code, 0) << output.standard_output << output.standard_error;
   EXPECT_EQ(output.standard_output, "");
 }

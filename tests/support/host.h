@@ -15,13 +15,13 @@ namespace linnet::test {
 
 struct Call {
   std::string verb;
-  std::string container = "c1";   // also the name of its namespace
+  std::string container = "c1";  // also the name of its namespace
   cni::Json conf;
-  std::string plugin = {};        // default: the configuration's type
+  std::string plugin = {};  // default: the configuration's type
   std::string ifname = "eth0";
   std::string args = {};
   std::map<std::string, std::string> environment = {};  // overrides
-  std::vector<std::string> wrapper = {};                 // a command in front of the plugin
+  std::vector<std::string> wrapper = {};                // a command in front of the plugin
 };
 
 // Everything an ADD may touch, as text, one fact a line: links, addresses, routes, rules, nftables, bridge

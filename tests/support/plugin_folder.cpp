@@ -46,8 +46,6 @@ std::vector<std::string> PluginFolder::call_names() const {
   return names;
 }
 
-void PluginFolder::forget_calls() const {
-  ::unlink(folder_.at("calls.log").c_str());
-}
+void PluginFolder::forget_calls() const { ::unlink(folder_.at("calls.log").c_str()); }
 
 }  // namespace linnet::test

@@ -84,8 +84,7 @@ ProgramOutput run_program(const std::vector<std::string>& arguments, const std::
   const pid_t child = ::fork();
   if (child == 0) {
     ::signal(SIGPIPE, SIG_DFL);
-    become(arguments, environment,
-           {in.read_end.get(), out.write_end.get(), err.write_end.get()});
+    become(arguments, environment, {in.read_end.get(), out.write_end.get(), err.write_end.get()});
   }
   in.read_end.reset();
   out.write_end.reset();

@@ -26,9 +26,7 @@ TempFolder::~TempFolder() {
   fs::remove_all(path_, ignored);
 }
 
-std::string TempFolder::at(std::string_view name) const {
-  return concat(path_, '/', name);
-}
+std::string TempFolder::at(std::string_view name) const { return concat(path_, '/', name); }
 
 std::string TempFolder::write(std::string_view name, std::string_view content) const {
   const std::string path = at(name);

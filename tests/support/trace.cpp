@@ -33,9 +33,7 @@ RecordedCall parse_call(const std::string& line, std::string_view file, std::siz
 
 }  // namespace
 
-bool RecordedCall::is_delegation() const {
-  return by == "bridge" || by == "ptp";
-}
+bool RecordedCall::is_delegation() const { return by == "bridge" || by == "ptp"; }
 
 cni::Environment RecordedCall::environment() const {
   return [call = *this](std::string_view name) -> std::optional<std::string> {

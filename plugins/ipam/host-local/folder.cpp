@@ -34,13 +34,9 @@ void lock_exclusively(int fd, const std::string& folder) {
 
 }  // namespace
 
-std::string StoreLocation::folder() const {
-  return concat(data_dir, "/", network);
-}
+std::string StoreLocation::folder() const { return concat(data_dir, "/", network); }
 
-std::string lease_name(Number address) {
-  return to_address(address).text();
-}
+std::string lease_name(Number address) { return to_address(address).text(); }
 
 LockedFolder LockedFolder::ensure(const StoreLocation& location) {
   for (int i = 0; i < kFolderVanishedTries; ++i) {

@@ -94,9 +94,7 @@ Index& Index::operator=(Index&& other) noexcept {
   return *this;
 }
 
-Index::~Index() {
-  unmap();
-}
+Index::~Index() { unmap(); }
 
 void Index::unmap() {
   if (memory_ != nullptr) {
@@ -104,9 +102,7 @@ void Index::unmap() {
   }
 }
 
-IndexHeader& Index::header() const {
-  return *reinterpret_cast<IndexHeader*>(memory_);
-}
+IndexHeader& Index::header() const { return *reinterpret_cast<IndexHeader*>(memory_); }
 
 OpenTable<LeaseSlot, Index::Touch> Index::leases() const {
   auto* const slots = reinterpret_cast<LeaseSlot*>(memory_ + kHeaderSpace);
@@ -210,9 +206,7 @@ void Index::add(const IndexedLease& lease) {
   set_block_bit(lease.address);
 }
 
-void Index::occupy(Number address) {
-  set_block_bit(address);
-}
+void Index::occupy(Number address) { set_block_bit(address); }
 
 void Index::remove(const IndexedLease& lease) {
   const LeaseSlot* const slot = find_lease(lease);

@@ -42,12 +42,8 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size) {
   return mix(hash);
 }
 
-inline std::uint64_t high_half(Number number) {
-  return static_cast<std::uint64_t>(number >> 64U);
-}
-inline std::uint64_t low_half(Number number) {
-  return static_cast<std::uint64_t>(number);
-}
+inline std::uint64_t high_half(Number number) { return static_cast<std::uint64_t>(number >> 64U); }
+inline std::uint64_t low_half(Number number) { return static_cast<std::uint64_t>(number); }
 
 inline Number join_halves(std::uint64_t high, std::uint64_t low) {
   return Number{high} << 64U | low;

@@ -158,13 +158,9 @@ timespec Timestamp::as_timespec() const {
   return time;
 }
 
-std::string Owner::text() const {
-  return concat(trim(container_id), "\r\n", ifname);
-}
+std::string Owner::text() const { return concat(trim(container_id), "\r\n", ifname); }
 
-std::string Owner::legacy_text() const {
-  return std::string(trim(container_id));
-}
+std::string Owner::legacy_text() const { return std::string(trim(container_id)); }
 
 std::optional<LeaseFile> find_lease_file(int directory, const std::string& name) {
   const UniqueFd fd(

@@ -32,9 +32,7 @@ struct CloseDirectory {
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 // A process may end at any moment of the scan; everything else that is unreadable leaves a hole.
-bool is_gone(int error) {
-  return error == ENOENT || error == ESRCH;
-}
+bool is_gone(int error) { return error == ENOENT || error == ESRCH; }
 
 // The number in "net:[N]" at the start of `text`.
 std::optional<std::uint64_t> namespace_number(std::string_view text) {

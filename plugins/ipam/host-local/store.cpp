@@ -21,9 +21,7 @@ namespace {
 constexpr std::string_view kBootIdPath = "/proc/sys/kernel/random/boot_id";
 constexpr std::size_t kBootIdSize = 36;
 
-std::string last_reserved_name(std::size_t set) {
-  return concat("last_reserved_ip.", set);
-}
+std::string last_reserved_name(std::size_t set) { return concat("last_reserved_ip.", set); }
 
 // An mtime that the clock will not produce again: whoever changes the folder changes it.
 Timestamp random_stamp() {

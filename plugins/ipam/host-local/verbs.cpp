@@ -20,9 +20,7 @@ namespace linnet::host_local {
 
 namespace {
 
-Owner owner_of(const cni::Request& request) {
-  return {request.container_id, request.ifname};
-}
+Owner owner_of(const cni::Request& request) { return {request.container_id, request.ifname}; }
 
 std::string_view way_out(int error) {
   switch (error) {

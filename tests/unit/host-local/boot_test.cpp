@@ -94,9 +94,7 @@ TEST(Boot, FreesNothingWhileItLasts) {
   EXPECT_THAT(network.leases(), SizeIs(4));
 }
 
-TEST(Boot, RunningNowHasAnId) {
-  EXPECT_THAT(current_boot_id(), SizeIs(36));
-}
+TEST(Boot, RunningNowHasAnId) { EXPECT_THAT(current_boot_id(), SizeIs(36)); }
 
 }  // namespace
 }  // namespace linnet::host_local::test

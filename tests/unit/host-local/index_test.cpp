@@ -14,9 +14,7 @@
 namespace linnet::host_local::test {
 namespace {
 
-Number number(const char* text) {
-  return to_number(*IpAddress::parse(text));
-}
+Number number(const char* text) { return to_number(*IpAddress::parse(text)); }
 
 IndexedLease lease(Number address, const std::string& who) {
   IndexedLease result;

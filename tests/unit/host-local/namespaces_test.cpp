@@ -17,9 +17,7 @@
 namespace linnet::host_local {
 namespace {
 
-bool can_scan() {
-  return live_network_namespaces().has_value();
-}
+bool can_scan() { return live_network_namespaces().has_value(); }
 
 bool is_alive(std::uint64_t inode) {
   const auto alive = live_network_namespaces();

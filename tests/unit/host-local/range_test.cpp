@@ -18,9 +18,7 @@ RangeInput input(const char* subnet) {
   return result;
 }
 
-IpAddress ip(const char* text) {
-  return *IpAddress::parse(text);
-}
+IpAddress ip(const char* text) { return *IpAddress::parse(text); }
 
 Interval interval(const char* first, const char* last) {
   return {to_number(ip(first)), to_number(ip(last))};

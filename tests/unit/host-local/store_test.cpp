@@ -16,9 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-Number number(const char* text) {
-  return to_number(*IpAddress::parse(text));
-}
+Number number(const char* text) { return to_number(*IpAddress::parse(text)); }
 
 std::vector<std::string> addresses_of(const Network& network, const Owner& who) {
   Store store = network.open();

@@ -15,9 +15,7 @@
 
 namespace linnet::host_local::test {
 
-std::string Network::file(std::string_view name) const {
-  return concat(folder(), "/", name);
-}
+std::string Network::file(std::string_view name) const { return concat(folder(), "/", name); }
 
 cni::Json Network::conf(const cni::Json& ipam, const cni::Json& top) const {
   cni::Json conf = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "bridge"}};
@@ -45,9 +43,7 @@ std::map<std::string, std::string> Network::leases() const {
   return found;
 }
 
-void Network::make_folder() const {
-  ensure_directory(folder(), 0755);
-}
+void Network::make_folder() const { ensure_directory(folder(), 0755); }
 
 void Network::write(std::string_view name, std::string_view content) const {
   make_folder();
@@ -56,17 +52,13 @@ void Network::write(std::string_view name, std::string_view content) const {
   write_all(fd.get(), content, name);
 }
 
-void Network::remove(std::string_view name) const {
-  ASSERT_EQ(::unlink(file(name).c_str()), 0);
-}
+void Network::remove(std::string_view name) const { ASSERT_EQ(::unlink(file(name).c_str()), 0); }
 
 bool Network::exists(std::string_view name) const {
   return ::access(file(name).c_str(), F_OK) == 0;
 }
 
-std::string Network::read(std::string_view name) const {
-  return read_file(file(name), 1 << 24);
-}
+std::string Network::read(std::string_view name) const { return read_file(file(name), 1 << 24); }
 
 std::vector<std::string> allocate(const Network& network, const Config& config, const Owner& owner,
                                   std::string_view boot, std::uint64_t netns_inode,
