@@ -26,8 +26,9 @@ void remove_rules(const attach::Attachment& attachment, const cni::NetConf& conf
   });
 }
 
-// The end of a pair that the reference plugin made: on the host it has a random name.
-void remove_foreign_pair(const cni::Request& request) {
+// The end of a pair that the reference plugin made: on the host it has a random name. A pair whose port
+// names another attachment stays: an ADD that found the interface name taken is followed by a DEL, too.
+void remove_foreign_pair(netlink::RouteSocket& host_socket, const cni::Request& request) {
   std::optional<netlink::Netns> netns;
   if (!request.netns.empty()) {
     netns = netlink::Netns::find(request.netns);
@@ -38,7 +39,12 @@ void remove_foreign_pair(const cni::Request& request) {
   const netlink::Netns host = netlink::Netns::current();
   netlink::Sandbox sandbox(host, *std::move(netns));
   const std::optional<netlink::Link> link = sandbox.socket().find_link(request.ifname);
-  if (link && link->kind == "veth") {
+  if (!link || link->kind != "veth") {
+    return;
+  }
+  const std::optional<netlink::Link> port =
+      link->peer != 0 ? host_socket.find_link(link->peer) : std::nullopt;
+  if (!port || attach::key_in_alias(port->alias).empty()) {
     sandbox.socket().remove_link_if_present(request.ifname);
   }
 }
@@ -46,7 +52,7 @@ void remove_foreign_pair(const cni::Request& request) {
 void remove_links(const cni::Request& request, const attach::Attachment& attachment) {
   netlink::RouteSocket host;
   if (!host.remove_link_if_present(attach::host_link_name(attachment))) {
-    remove_foreign_pair(request);
+    remove_foreign_pair(host, request);
   }
 }
 

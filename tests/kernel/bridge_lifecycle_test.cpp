@@ -98,6 +98,16 @@ TEST_F(BridgeLifecycle, DelLeavesARuleOfAnotherOwnerOfTheSameAddress) {
   EXPECT_TRUE(ping("", "10.22.0.50"));
 }
 
+TEST_F(BridgeLifecycle, DelAfterAnAddThatFoundTheNameTakenLeavesTheOtherNetworksInterface) {
+  static_cast<void>(add(bridge_conf()));
+  const std::string before = world();
+  const Json other = with(bridge_conf(), {{"name", "net2"}});
+  EXPECT_EQ(call({.verb = "ADD", .conf = other}).exit_code, 1);
+  del(other);
+  EXPECT_EQ(world(), before);
+  EXPECT_TRUE(ping("", "10.22.0.2"));
+}
+
 TEST_F(BridgeLifecycle, CheckPassesAfterAddAndNamesWhatIsMissing) {
   const Json conf =
       with(masquerading(dual_stack_conf()),
