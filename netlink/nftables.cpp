@@ -157,10 +157,6 @@ void NftSocket::execute(Transaction transaction) {
   socket_.execute(transaction.batch_);
 }
 
-bool NftSocket::has_chain(const Table& table, const std::string& chain) {
-  return have_chains({{table, chain}})[0];
-}
-
 std::vector<bool> NftSocket::have_chains(const std::vector<std::pair<Table, std::string>>& chains) {
   Batch batch;
   for (const auto& [table, chain] : chains) {

@@ -130,8 +130,7 @@ class NftSocket {
   // As commit, but a refusal is an Error that names the change.
   void execute(Transaction transaction);
 
-  [[nodiscard]] bool has_chain(const Table& table, const std::string& chain);
-  // Of several chains at once, in one round trip.
+  // Whether each of the chains is there, in one round trip.
   [[nodiscard]] std::vector<bool> have_chains(
       const std::vector<std::pair<Table, std::string>>& chains);
   [[nodiscard]] std::vector<Rule> list_rules(const Table& table, const std::string& chain);

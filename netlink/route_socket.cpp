@@ -129,18 +129,6 @@ std::vector<Route> RouteSocket::routes(int link) {
   return found;
 }
 
-std::optional<int> RouteSocket::default_route_link() {
-  std::optional<Route> best;
-  for (const Route& route : routes(0)) {
-    const bool usable = route.dst.is_default_route() && route.link != 0 &&
-                        route.table.value_or(RT_TABLE_MAIN) == RT_TABLE_MAIN;
-    if (usable && (!best || route.priority < best->priority)) {
-      best = route;
-    }
-  }
-  return best ? std::optional(best->link) : std::nullopt;
-}
-
 std::vector<Vlan> RouteSocket::vlans(int port_index) {
   ifinfomsg header{};
   header.ifi_family = AF_BRIDGE;

@@ -29,9 +29,6 @@ class RouteSocket {
   [[nodiscard]] std::vector<Address> addresses(int link);
   // Unicast routes through one link, both families and all tables.
   [[nodiscard]] std::vector<Route> routes(int link);
-  // Through which link the default route with the lowest metric of the main table goes; absent when
-  // there is none.
-  [[nodiscard]] std::optional<int> default_route_link();
   // VLANs of a bridge port, single ones or ranges as the kernel groups them, ascending.
   [[nodiscard]] std::vector<Vlan> vlans(int port_index);
 
