@@ -25,21 +25,22 @@ struct Address {
 // A route through one link. Absent and 0 leave the choice to the kernel.
 struct Route {
   Cidr dst;
-  std::optional<IpAddress> gateway;
-  std::optional<IpAddress> source;     // preferred source address
-  int link = 0;                        // index of the outgoing link
-  std::uint32_t mtu = 0;               // bytes
-  std::uint32_t advmss = 0;            // bytes
-  std::uint32_t priority = 0;          // metric
-  std::optional<std::uint32_t> table;  // default: main
-  std::optional<std::uint8_t> scope;   // RT_SCOPE_*; default: link without gateway, else universe
+  std::optional<IpAddress> gateway = {};
+  std::optional<IpAddress> source = {};     // preferred source address
+  int link = 0;                             // index of the outgoing link
+  std::uint32_t mtu = 0;                    // bytes
+  std::uint32_t advmss = 0;                 // bytes
+  std::uint32_t priority = 0;               // metric
+  std::optional<std::uint32_t> table = {};  // default: main
+  std::optional<std::uint8_t> scope =
+      {};               // RT_SCOPE_*; default: link without gateway, else universe
   bool onlink = false;  // the gateway is reachable over `link` though no address says so
   friend bool operator==(const Route&, const Route&) = default;
 };
 
 struct Neighbour {
   IpAddress address;
-  std::optional<MacAddress> mac;
+  std::optional<MacAddress> mac = {};
   int link = 0;
 };
 

@@ -19,7 +19,7 @@ void put_value(Message& message, int attribute, const std::vector<unsigned char>
 }
 
 void put_data(Message& message, const MetaLoad& load) {
-  message.be32(NFTA_META_KEY, load.key).be32(NFTA_META_DREG, kRegister);
+  message.be32(NFTA_META_KEY, load.key).be32(NFTA_META_DREG, load.into_register);
 }
 
 void put_data(Message& message, const PayloadLoad& load) {
@@ -27,6 +27,12 @@ void put_data(Message& message, const PayloadLoad& load) {
       .be32(NFTA_PAYLOAD_BASE, load.base)
       .be32(NFTA_PAYLOAD_OFFSET, load.offset)
       .be32(NFTA_PAYLOAD_LEN, load.length);
+}
+
+void put_data(Message& message, const FibLoad& load) {
+  message.be32(NFTA_FIB_DREG, kRegister)
+      .be32(NFTA_FIB_RESULT, load.result)
+      .be32(NFTA_FIB_FLAGS, load.flags);
 }
 
 void put_data(Message& message, const Mask& mask) {
@@ -47,7 +53,22 @@ void put_data(Message& message, const InSet& lookup) {
   message.text(NFTA_LOOKUP_SET, lookup.set).be32(NFTA_LOOKUP_SREG, kRegister);
 }
 
+void put_data(Message& message, const MapLookup& lookup) {
+  message.text(NFTA_LOOKUP_SET, lookup.map)
+      .be32(NFTA_LOOKUP_SREG, kRegister)
+      .be32(NFTA_LOOKUP_DREG, kRegister);
+}
+
 void put_data(Message&, const Masquerade&) {}
+
+void put_data(Message& message, const DestinationNat& nat) {
+  message.be32(NFTA_NAT_TYPE, NFT_NAT_DNAT)
+      .be32(NFTA_NAT_FAMILY, nat.family)
+      .be32(NFTA_NAT_REG_ADDR_MIN, nat.address_register);
+  if (nat.port_register != 0) {
+    message.be32(NFTA_NAT_REG_PROTO_MIN, nat.port_register);
+  }
+}
 
 void put_data(Message& message, const Verdict& verdict) {
   message.be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
@@ -62,8 +83,8 @@ void put_data(Message& message, const Verdict& verdict) {
 }
 
 std::string_view name_of(const Expression& expression) {
-  constexpr std::string_view kNames[] = {"meta",   "payload", "bitwise",  "cmp",
-                                         "lookup", "masq",    "immediate"};
+  constexpr std::string_view kNames[] = {"meta",   "payload", "fib",  "bitwise", "cmp",
+                                         "lookup", "lookup",  "masq", "nat",     "immediate"};
   return kNames[expression.index()];
 }
 

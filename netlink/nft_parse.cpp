@@ -53,8 +53,11 @@ void parse_elements(const nlmsghdr* message, std::vector<Element>& into) {
       list.bytes(NFTA_SET_ELEM_LIST_ELEMENTS), [&](std::span<const unsigned char> item) {
         const Attributes<NFTA_SET_ELEM_MAX> attributes(item);
         const Attributes<NFTA_DATA_MAX> key(attributes.bytes(NFTA_SET_ELEM_KEY));
-        const std::span<const unsigned char> value = key.bytes(NFTA_DATA_VALUE);
-        into.push_back({.key = {value.begin(), value.end()},
+        const Attributes<NFTA_DATA_MAX> data(attributes.bytes(NFTA_SET_ELEM_DATA));
+        const std::span<const unsigned char> key_value = key.bytes(NFTA_DATA_VALUE);
+        const std::span<const unsigned char> data_value = data.bytes(NFTA_DATA_VALUE);
+        into.push_back({.key = {key_value.begin(), key_value.end()},
+                        .data = {data_value.begin(), data_value.end()},
                         .comment = comment_in(attributes.bytes(NFTA_SET_ELEM_USERDATA))});
       });
 }

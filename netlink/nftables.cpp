@@ -30,17 +30,42 @@ bool is_about(const nlmsghdr* message, int type) {
   return header_of<nfgenmsg>(message, NFNL_SUBSYS_NFTABLES << 8 | type) != nullptr;
 }
 
-std::uint32_t key_length(KeyType key) {
-  switch (key) {
-    case KeyType::kIpv4Address:
+std::uint32_t length_of(FieldType field) {
+  switch (field) {
+    case FieldType::kInetProtocol:
+      return 1;
+    case FieldType::kInetService:
+      return 2;
+    case FieldType::kIpv4Address:
+    case FieldType::kMark:
       return 4;
-    case KeyType::kIpv6Address:
-    case KeyType::kIfname:
+    case FieldType::kEtherAddress:
+      return 6;
+    case FieldType::kIpv6Address:
+    case FieldType::kIfname:
       return 16;
-    case KeyType::kIfnameAndMac:
-      return 16 + 8;
   }
   return 0;
+}
+
+std::uint32_t length_of(const Fields& fields) {
+  if (fields.size() == 1) {
+    return length_of(fields.front());
+  }
+  std::uint32_t length = 0;
+  for (const FieldType field : fields) {
+    length += (length_of(field) + 3) & ~3U;
+  }
+  return length;
+}
+
+// nft(8) gives each field of a concatenation six bits.
+std::uint32_t type_of(const Fields& fields) {
+  std::uint32_t type = 0;
+  for (const FieldType field : fields) {
+    type = type << 6U | static_cast<std::uint32_t>(field);
+  }
+  return type;
 }
 
 Message element_message(int type, int flags, const Table& table, const std::string& set,
@@ -50,6 +75,9 @@ Message element_message(int type, int flags, const Table& table, const std::stri
   message.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
     message.nest(NFTA_LIST_ELEM, [&] {
       message.nest(NFTA_SET_ELEM_KEY, [&] { message.bytes(NFTA_DATA_VALUE, element.key); });
+      if (!element.data.empty()) {
+        message.nest(NFTA_SET_ELEM_DATA, [&] { message.bytes(NFTA_DATA_VALUE, element.data); });
+      }
       if (type == NFT_MSG_NEWSETELEM) {
         put_comment(message, NFTA_SET_ELEM_USERDATA, element.comment);
       }
@@ -93,10 +121,14 @@ void Transaction::add_set(const Table& table, const NewSet& set, bool exclusive)
   Message message = nft_message(NFT_MSG_NEWSET, NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0), table);
   message.text(NFTA_SET_TABLE, table.name)
       .text(NFTA_SET_NAME, set.name)
-      .be32(NFTA_SET_FLAGS, 0)
-      .be32(NFTA_SET_KEY_TYPE, static_cast<std::uint32_t>(set.key))
-      .be32(NFTA_SET_KEY_LEN, key_length(set.key))
+      .be32(NFTA_SET_FLAGS, set.data.empty() ? 0U : std::uint32_t{NFT_SET_MAP})
+      .be32(NFTA_SET_KEY_TYPE, type_of(set.key))
+      .be32(NFTA_SET_KEY_LEN, length_of(set.key))
       .be32(NFTA_SET_ID, next_set_id_++);
+  if (!set.data.empty()) {
+    message.be32(NFTA_SET_DATA_TYPE, type_of(set.data))
+        .be32(NFTA_SET_DATA_LEN, length_of(set.data));
+  }
   append(message, concat("add nftables set ", table.name, " ", set.name));
 }
 
@@ -241,7 +273,7 @@ std::vector<Element> NftSocket::list_elements(const Table& table, const std::str
 std::optional<Element> NftSocket::find_element(const Table& table, const std::string& set,
                                                const std::vector<unsigned char>& key) {
   Batch batch;
-  batch.append(element_message(NFT_MSG_GETSETELEM, 0, table, set, {.key = key, .comment = {}}),
+  batch.append(element_message(NFT_MSG_GETSETELEM, 0, table, set, {.key = key}),
                concat("look up an element of nftables set ", table.name, " ", set),
                Batch::Answer::kObject);
   std::vector<Element> elements;

@@ -31,35 +31,54 @@ struct NewChain {
   std::int32_t priority = 0;
 };
 
-// Key types of a set, with the numbers that nft(8) prints them by.
-enum class KeyType : std::uint32_t {
+// Types of keys and data, with the numbers that nft(8) prints them by.
+enum class FieldType : std::uint32_t {
   kIpv4Address = 7,
   kIpv6Address = 8,
-  kIfname = 41,
-  kIfnameAndMac = 41 << 6 | 9,  // concatenated, each part padded to 4 bytes
+  kEtherAddress = 9,
+  kInetProtocol = 12,  // IPPROTO_*, one byte
+  kInetService = 13,   // a port in network order
+  kMark = 19,          // in host order
+  kIfname = 41,        // sixteen bytes, padded with zeros
 };
+
+// One field, or several that are concatenated: then each is padded with zeros to a multiple of 4 bytes,
+// in the set's elements as in the registers.
+using Fields = std::vector<FieldType>;
 
 struct NewSet {
   std::string name;
-  KeyType key = KeyType::kIpv4Address;
+  Fields key = {FieldType::kIpv4Address};
+  Fields data = {};  // of a map; empty: a set
 };
 
 struct Element {
   std::vector<unsigned char> key;
-  std::string comment;
+  std::vector<unsigned char> data = {};  // of a map's element
+  std::string comment = {};
   friend bool operator==(const Element&, const Element&) = default;
 };
 
-// Expressions of a rule, in the kernel's own vocabulary. Loads write register 1 unless told otherwise,
-// everything else reads register 1 (16 bytes, followed by register 2: together a concatenated key).
+// Expressions of a rule, in the kernel's own vocabulary. What loads writes a register, register 1 unless told
+// otherwise; everything else reads register 1. Register 1 has 16 bytes; kRegister32 and the following
+// seven numbers name the same space, and what lies behind it, in steps of 4 bytes, which is how the
+// fields of a concatenation are put side by side.
+inline constexpr std::uint32_t kRegister32 = 8;  // NFT_REG32_00
+
 struct MetaLoad {
   std::uint32_t key = 0;  // NFT_META_*
+  std::uint32_t into_register = 1;
 };
 struct PayloadLoad {
   std::uint32_t base = 0;  // NFT_PAYLOAD_*
   std::uint32_t offset = 0;
   std::uint32_t length = 0;
   std::uint32_t into_register = 1;
+};
+// What a routing lookup says: with NFT_FIB_RESULT_ADDRTYPE the type (RTN_*, host order) of an address.
+struct FibLoad {
+  std::uint32_t result = 0;  // NFT_FIB_RESULT_*
+  std::uint32_t flags = 0;   // NFTA_FIB_F_*: which address, with which interface
 };
 struct Mask {
   std::vector<unsigned char> mask;
@@ -71,12 +90,23 @@ struct Compare {
 struct InSet {
   std::string set;
 };
+// The rule goes on where the map has the key, with its data in register 1.
+struct MapLookup {
+  std::string map;
+};
 struct Masquerade {};
+// Address and port come from registers.
+struct DestinationNat {
+  std::uint8_t family = 0;  // NFPROTO_*
+  std::uint32_t address_register = 1;
+  std::uint32_t port_register = 0;  // 0: the port stays
+};
 struct Verdict {
   std::int32_t code = 0;  // NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO
   std::string chain;      // of a jump or goto
 };
-using Expression = std::variant<MetaLoad, PayloadLoad, Mask, Compare, InSet, Masquerade, Verdict>;
+using Expression = std::variant<MetaLoad, PayloadLoad, FibLoad, Mask, Compare, InSet, MapLookup,
+                                Masquerade, DestinationNat, Verdict>;
 
 struct NewRule {
   std::string chain;
@@ -102,7 +132,7 @@ class Transaction {
   void add_set(const Table& table, const NewSet& set, bool exclusive);
   // At the end of its chain.
   void add_rule(const Table& table, const NewRule& rule);
-  // EEXIST when the set has the key already, with another comment or the same.
+  // EEXIST when the set or map has the key already, whatever its data and comment.
   void add_element(const Table& table, const std::string& set, const Element& element);
   void remove_element(const Table& table, const std::string& set, const Element& element);
   void remove_rule(const Table& table, const std::string& chain, std::uint64_t handle);

@@ -40,18 +40,19 @@ struct Protocol {
   std::uint32_t source_offset;
   std::uint32_t destination_offset;
   std::uint32_t address_length;
-  nft::KeyType key;
+  nft::FieldType key;
   Bytes multicast;
   Bytes multicast_mask;
 };
 
 Protocol protocol_of(Family family) {
   if (family == Family::kIpv4) {
-    return {NFPROTO_IPV4, 12, 16, 4, nft::KeyType::kIpv4Address, {0xe0, 0, 0, 0}, {0xf0, 0, 0, 0}};
+    return {NFPROTO_IPV4,   12, 16, 4, nft::FieldType::kIpv4Address, {0xe0, 0, 0, 0},
+            {0xf0, 0, 0, 0}};
   }
   Bytes multicast(16);
   multicast[0] = 0xff;
-  return {NFPROTO_IPV6, 8, 24, 16, nft::KeyType::kIpv6Address, multicast, multicast};
+  return {NFPROTO_IPV6, 8, 24, 16, nft::FieldType::kIpv6Address, multicast, multicast};
 }
 
 // The set of the containers of one subnet: "masq_10.22.0.0_16", "masq_<32 digits>_64". Only characters
@@ -93,7 +94,7 @@ void add_masquerade_set(nft::Transaction& transaction, const Cidr& subnet) {
                                            .hook = NF_INET_POST_ROUTING,
                                            .priority = kSourceNat});
   transaction.add_set(kMasqueradeTable,
-                      {.name = set_name(subnet), .key = protocol_of(subnet.family()).key}, true);
+                      {.name = set_name(subnet), .key = {protocol_of(subnet.family()).key}}, true);
   transaction.add_rule(kMasqueradeTable, masquerade_rule(subnet));
 }
 
@@ -119,14 +120,16 @@ void add_mac_check_sets(nft::Transaction& transaction) {
       kBridgeTable,
       {.name = chain, .type = "filter", .hook = NF_BR_PRE_ROUTING, .priority = kBeforeBridgeNat});
   transaction.add_set(kBridgeTable,
-                      {.name = std::string(kPortMacs), .key = nft::KeyType::kIfnameAndMac}, true);
+                      {.name = std::string(kPortMacs),
+                       .key = {nft::FieldType::kIfname, nft::FieldType::kEtherAddress}},
+                      true);
   transaction.add_set(kBridgeTable,
-                      {.name = std::string(kGuardedPorts), .key = nft::KeyType::kIfname}, true);
+                      {.name = std::string(kGuardedPorts), .key = {nft::FieldType::kIfname}}, true);
   transaction.add_rule(
       kBridgeTable,
       {.chain = chain,
        .expressions = {nft::MetaLoad{NFT_META_IIFNAME},
-                       nft::PayloadLoad{NFT_PAYLOAD_LL_HEADER, 6, 6, 2},
+                       nft::PayloadLoad{NFT_PAYLOAD_LL_HEADER, 6, 6, NFT_REG_2},
                        nft::InSet{std::string(kPortMacs)}, nft::Verdict{NFT_RETURN, {}}},
        .comment = {}});
   transaction.add_rule(kBridgeTable, {.chain = chain,
@@ -234,8 +237,12 @@ void add_mac_check(nft::NftSocket& socket, const Attachment& attachment,
                    const std::string& host_link, const MacAddress& mac) {
   const std::string comment = owner_comment(attachment);
   put_elements(socket,
-               {{kBridgeTable, std::string(kPortMacs), {port_mac_key(host_link, mac), comment}},
-                {kBridgeTable, std::string(kGuardedPorts), {port_key(host_link), comment}}},
+               {{kBridgeTable,
+                 std::string(kPortMacs),
+                 {.key = port_mac_key(host_link, mac), .comment = comment}},
+                {kBridgeTable,
+                 std::string(kGuardedPorts),
+                 {.key = port_key(host_link), .comment = comment}}},
                add_mac_check_sets);
 }
 
