@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 16> kBridge = {
     "vlan",         "vlanTrunk",   "preserveDefaultVlan",
     "macspoofchk",  "enabledad",   "disableContainerInterface",
     "portIsolation"};
-constexpr std::array<std::string_view, 3> kPtp = {"ipMasq", "ipMasqBackend", "mtu"};
+constexpr std::array<std::string_view, 4> kPtp = {"ipMasq", "ipMasqBackend", "mtu", "enabledad"};
 constexpr std::array<std::string_view, 6> kMacvlan = {"master",          "mode",      "mtu", "mac",
                                                       "linkInContainer", "bcqueuelen"};
 constexpr std::array<std::string_view, 4> kIpvlan = {"master", "mode", "mtu", "linkInContainer"};

@@ -87,10 +87,14 @@ Message neighbour_message(int type, int flags, const Neighbour& neighbour) {
 }  // namespace
 
 void add_address(Batch& batch, int link, const Cidr& address, std::string_view link_name,
-                 DuplicateDetection detection) {
+                 AddressOptions options) {
   Message message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address);
-  if (!address.is_ipv4() && detection == DuplicateDetection::kNone) {
-    message.u32(IFA_FLAGS, IFA_F_NODAD);
+  const bool no_detection = !address.is_ipv4() && options.detection == DuplicateDetection::kNone;
+  const std::uint32_t flags =
+      (no_detection ? IFA_F_NODAD : 0U) |
+      (options.subnet_route == SubnetRoute::kNone ? IFA_F_NOPREFIXROUTE : 0U);
+  if (flags != 0) {
+    message.u32(IFA_FLAGS, flags);
   }
   // The kernel makes no broadcast address by itself; /31 and /32 have none.
   if (address.is_ipv4() && address.prefix_length() < 31) {
@@ -106,6 +110,11 @@ void remove_address(Batch& batch, int link, const Cidr& address, std::string_vie
 
 void add_route(Batch& batch, const Route& route, std::string_view link_name) {
   batch.append(route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, route),
+               concat("add ", describe(route, link_name)));
+}
+
+void add_only_route(Batch& batch, const Route& route, std::string_view link_name) {
+  batch.append(route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route),
                concat("add ", describe(route, link_name)));
 }
 

@@ -45,14 +45,23 @@ struct Neighbour {
 };
 
 enum class DuplicateDetection { kByLink, kNone };
+enum class SubnetRoute { kByKernel, kNone };
 
-// `link_name` is for error messages. Duplicate detection is IPv6's; kNone makes the address usable at
-// once.
+struct AddressOptions {
+  // IPv6's; kNone makes the address usable at once.
+  DuplicateDetection detection = DuplicateDetection::kByLink;
+  // Whether the kernel adds the route to the address's subnet.
+  SubnetRoute subnet_route = SubnetRoute::kByKernel;
+};
+
+// `link_name` is for error messages.
 void add_address(Batch& batch, int link, const Cidr& address, std::string_view link_name,
-                 DuplicateDetection detection = DuplicateDetection::kByLink);
+                 AddressOptions options = {});
 void remove_address(Batch& batch, int link, const Cidr& address, std::string_view link_name);
 // Appended to those of the same destination, so that equal destinations make a multipath route.
 void add_route(Batch& batch, const Route& route, std::string_view link_name);
+// EEXIST when there is a route to the destination with the same priority in the table.
+void add_only_route(Batch& batch, const Route& route, std::string_view link_name);
 void remove_route(Batch& batch, const Route& route, std::string_view link_name);
 // Adds or replaces; state reachable.
 void set_neighbour(Batch& batch, const Neighbour& neighbour);

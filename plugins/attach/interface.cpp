@@ -132,7 +132,8 @@ void configure_interface(netlink::Sandbox& sandbox, const netlink::Link& link,
   // Addresses first: the link announces at coming up those that it has.
   netlink::change_link(batch, {.index = link.index, .name = link.name, .arp_notify = true});
   for (const Cidr& address : plan.addresses) {
-    netlink::add_address(batch, link.index, address, link.name);
+    netlink::add_address(batch, link.index, address, link.name,
+                         {.subnet_route = plan.subnet_route});
   }
   netlink::change_link(batch, {.index = link.index, .name = link.name, .up = true});
   for (netlink::Route route : plan.routes) {

@@ -19,6 +19,7 @@ enum class DadMode { kSkip, kWait };
 
 struct InterfacePlan {
   std::vector<Cidr> addresses;
+  netlink::SubnetRoute subnet_route = netlink::SubnetRoute::kByKernel;  // of the addresses
   std::vector<netlink::Route> routes;  // link routes first; `link` still 0
   bool has_ipv6 = false;
 };

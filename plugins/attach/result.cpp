@@ -19,4 +19,12 @@ cni::Interface describe(const netlink::Link& link, const std::string& sandbox) {
           .pci_id = {}};
 }
 
+cni::Result own_part(const cni::Result& prev, const std::string& ifname) {
+  cni::Result own = prev;
+  std::erase_if(own.ips, [&](const cni::IpConfig& ip) {
+    return ip.interface && prev.interfaces[*ip.interface].name != ifname;
+  });
+  return own;
+}
+
 }  // namespace linnet::attach

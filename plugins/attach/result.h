@@ -12,6 +12,10 @@ namespace linnet::attach {
 
 [[nodiscard]] std::vector<Cidr> addresses_of(const cni::Result& result);
 
+// The addresses of the container's interface and the routes, without what chained plugins added for
+// interfaces of their own.
+[[nodiscard]] cni::Result own_part(const cni::Result& prev, const std::string& ifname);
+
 // An interface entry of the result; `sandbox` is empty for a link on the host.
 [[nodiscard]] cni::Interface describe(const netlink::Link& link, const std::string& sandbox);
 

@@ -222,6 +222,17 @@ std::vector<SetElement> search(nft::NftSocket& socket,
 
 }  // namespace
 
+bool parse_masquerade(cni::ObjectReader& reader) {
+  const std::string backend = reader.text("ipMasqBackend").value_or("");
+  // Both names of the reference are accepted: the rules are nftables either way, and an iptables that
+  // is nf_tables underneath sees the same packets.
+  if (!backend.empty() && backend != "iptables" && backend != "nftables") {
+    reader.fail("ipMasqBackend",
+                concat(linnet::quoted(backend), ": expected \"nftables\" or \"iptables\""));
+  }
+  return reader.boolean("ipMasq").value_or(false);
+}
+
 void add_masquerade(nft::NftSocket& socket, const Attachment& attachment,
                     std::span<const Cidr> addresses) {
   const std::string comment = owner_comment(attachment);

@@ -9,10 +9,14 @@
 
 #include "base/ip_address.h"
 #include "base/mac_address.h"
+#include "libcni/json.h"
 #include "netlink/nftables.h"
 #include "plugins/attach/attachment.h"
 
 namespace linnet::attach {
+
+// The keys "ipMasq" and "ipMasqBackend". Throws cni::Error(kInvalidNetworkConfig).
+[[nodiscard]] bool parse_masquerade(cni::ObjectReader& reader);
 
 // What leaves the subnet of one of `addresses` (and is not multicast) is masqueraded from now on. The
 // destination is compared, not the outgoing link, so that traffic inside the subnet keeps its source

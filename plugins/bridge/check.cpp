@@ -164,20 +164,10 @@ void check_rules(const attach::Attachment& attachment, const netlink::Link& port
   }
 }
 
-// The addresses of the container's interface and the routes, without what chained plugins added for
-// interfaces of their own.
-cni::Result own_part(const cni::Result& prev, const std::string& ifname) {
-  cni::Result own = prev;
-  std::erase_if(own.ips, [&](const cni::IpConfig& ip) {
-    return ip.interface && prev.interfaces[*ip.interface].name != ifname;
-  });
-  return own;
-}
-
 void check_all(const cni::Request& request, const cni::NetConf& conf, const Config& config,
                Problems& problems) {
   const attach::Attachment attachment = attach::attachment_of(request, conf);
-  const cni::Result prev = own_part(*conf.prev_result, request.ifname);
+  const cni::Result prev = attach::own_part(*conf.prev_result, request.ifname);
   const netlink::Netns host_netns = netlink::Netns::current();
   netlink::RouteSocket host;
   const std::optional<netlink::Link> bridge = check_bridge(host, config, prev, problems);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "libcni/error.h"
 #include "plugins/attach/mac_request.h"
+#include "plugins/attach/rules.h"
 
 namespace linnet::bridge {
 
@@ -65,16 +66,6 @@ std::vector<netlink::Vlan> parse_trunk(cni::ObjectReader& reader) {
   return merged;
 }
 
-void check_masquerade_backend(cni::ObjectReader& reader) {
-  const std::string backend = reader.text("ipMasqBackend").value_or("");
-  // Both names of the reference are accepted: the rules are nftables either way, and an iptables that
-  // is nf_tables underneath sees the same packets.
-  if (!backend.empty() && backend != "iptables" && backend != "nftables") {
-    reader.fail("ipMasqBackend",
-                concat(linnet::quoted(backend), ": expected \"nftables\" or \"iptables\""));
-  }
-}
-
 void check_combinations(const Config& config, const cni::ObjectReader& reader,
                         const cni::NetConf& conf) {
   if (config.hairpin && config.promiscuous) {
@@ -114,8 +105,7 @@ Config parse_config(const cni::Request& request, const cni::NetConf& conf) {
   config.is_default_gateway = reader.boolean("isDefaultGateway").value_or(false);
   config.is_gateway = reader.boolean("isGateway").value_or(false) || config.is_default_gateway;
   config.force_address = reader.boolean("forceAddress").value_or(false);
-  config.ip_masq = reader.boolean("ipMasq").value_or(false);
-  check_masquerade_backend(reader);
+  config.ip_masq = attach::parse_masquerade(reader);
   config.mtu = static_cast<std::uint32_t>(reader.integer("mtu", 0, kLargestMtu).value_or(0));
   config.hairpin = reader.boolean("hairpinMode").value_or(false);
   config.promiscuous = reader.boolean("promiscMode").value_or(false);

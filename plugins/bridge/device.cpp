@@ -200,7 +200,8 @@ void ensure_gateway_addresses(netlink::RouteSocket& host, const netlink::Link& l
       netlink::remove_address(batch, link.index, other.address, link.name);
       may_exist.push_back(false);
     }
-    netlink::add_address(batch, link.index, gateway, link.name, netlink::DuplicateDetection::kNone);
+    netlink::add_address(batch, link.index, gateway, link.name,
+                         {.detection = netlink::DuplicateDetection::kNone});
     may_exist.push_back(true);
   }
   if (batch.empty()) {

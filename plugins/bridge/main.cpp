@@ -1,3 +1,4 @@
+#include "plugins/attach/pair_verbs.h"
 #include "plugins/bridge/verbs.h"
 #include "plugins/skel/plugin.h"
 
@@ -7,9 +8,9 @@ int main(int argc, char** argv) {
       .name = "bridge",
       .about = "connects a container by a veth pair to a bridge on the host",
       .add = bridge::add,
-      .del = bridge::del,
+      .del = attach::del_pair,
       .check = bridge::check,
-      .gc = bridge::gc,
+      .gc = attach::gc_pairs,
       .status = bridge::status,
   };
   return skel::run(kPlugin, {argv, static_cast<std::size_t>(argc)});

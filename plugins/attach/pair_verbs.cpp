@@ -1,3 +1,5 @@
+#include "plugins/attach/pair_verbs.h"
+
 #include <optional>
 
 #include "base/error_list.h"
@@ -6,27 +8,25 @@
 #include "plugins/attach/result.h"
 #include "plugins/attach/rules.h"
 #include "plugins/attach/veth.h"
-#include "plugins/bridge/verbs.h"
 #include "plugins/ipam/ipam.h"
 
-namespace linnet::bridge {
+namespace linnet::attach {
 
 namespace {
 
-void remove_rules(netlink::nft::NftSocket& nft, const attach::Attachment& attachment,
+void remove_rules(netlink::nft::NftSocket& nft, const Attachment& attachment,
                   const cni::NetConf& conf, ErrorList& errors) {
   errors.attempt([&] {
-    attach::remove_rules_if_present(
-        nft, attachment,
-        conf.prev_result ? attach::addresses_of(*conf.prev_result) : std::vector<Cidr>{});
+    remove_rules_if_present(
+        nft, attachment, conf.prev_result ? addresses_of(*conf.prev_result) : std::vector<Cidr>{});
   });
-  errors.attempt([&] { attach::remove_reference_rules_if_present(nft, attachment); });
+  errors.attempt([&] { remove_reference_rules_if_present(nft, attachment); });
 }
 
 }  // namespace
 
-void del(const cni::Request& request, const cni::NetConf& conf) {
-  const attach::Attachment attachment = attach::attachment_of(request, conf);
+void del_pair(const cni::Request& request, const cni::NetConf& conf) {
+  const Attachment attachment = attachment_of(request, conf);
   ErrorList errors;
   // An IPAM plugin loads while the kernel removes the link, and does nothing before it is asked.
   std::optional<ipam::Call> release;
@@ -40,7 +40,7 @@ void del(const cni::Request& request, const cni::NetConf& conf) {
   // the removal of the link takes, and at the same time.
   std::optional<netlink::nft::NftSocket> nft;
   errors.attempt([&] { remove_rules(nft.emplace(), attachment, conf, errors); });
-  errors.attempt([&] { attach::remove_veth_if_present(request, attachment); });
+  errors.attempt([&] { remove_veth_if_present(request, attachment); });
   if (release) {
     errors.attempt([&] {
       release->ask(conf);
@@ -50,4 +50,19 @@ void del(const cni::Request& request, const cni::NetConf& conf) {
   errors.throw_if_any();
 }
 
-}  // namespace linnet::bridge
+void gc_pairs(const cni::Request& request, const cni::NetConf& conf) {
+  const auto valid = valid_keys(conf.name, conf.valid_attachments);
+  ErrorList errors;
+  // Open to the end, as in DEL.
+  std::optional<netlink::nft::NftSocket> nft;
+  errors.attempt([&] { collect_rules(nft.emplace(), conf.name, valid); });
+  errors.attempt([&] { collect_veths(conf.name, valid, errors); });
+  errors.attempt([&] {
+    if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
+      ipam->run(cni::Verb::kGc, conf);
+    }
+  });
+  errors.throw_if_any();
+}
+
+}  // namespace linnet::attach
