@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <utility>
 
 #include "base/text.h"
 
@@ -21,6 +22,10 @@ void write_line(std::string_view level, std::string_view message) {
 }  // namespace
 
 void set_log_name(std::string_view name) { log_name = name; }
+
+LogName::LogName(std::string_view name) : before_(std::exchange(log_name, name)) {}
+
+LogName::~LogName() { log_name = before_; }
 
 void log_warning(std::string_view message) { write_line("warning: ", message); }
 

@@ -5,7 +5,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "libcni/error.h"
 
 namespace linnet::cni {
 
@@ -82,29 +81,34 @@ void throw_if_failed(const PluginOutput& output, std::string_view executable,
     }
     return;
   }
-  const Error error = error_of(output);
-  throw Error(error.code(),
-              concat("plugin type=\"", base_name(executable), "\" failed (", lower_case(verb),
-                     "): ", error.message()),
-              error.details());
+  throw failure_of(base_name(executable), verb, error_of(output));
 }
 
-Delegate::Delegate(std::string_view type, const Request& request)
-    : executable_(find_plugin(type, request.path)) {}
+Error failure_of(std::string_view type, std::string_view verb, const Error& error) {
+  return {error.code(),
+          concat("plugin type=\"", type, "\" failed (", lower_case(verb), "): ", error.message()),
+          error.details()};
+}
 
 PluginProcess Delegate::start(Verb verb) const {
   return PluginProcess::start(executable_, {{"CNI_COMMAND", std::string(verb_name(verb))}});
 }
 
 Result Delegate::finish_add(PluginProcess process, const NetConf& conf) const {
-  const PluginOutput output = process.run(conf.raw);
+  const PluginOutput output = process.finish();
   throw_if_failed(output, executable_, verb_name(Verb::kAdd));
   const std::string what = concat("result of ", base_name(executable_));
   return parse_result(parse_json(output.standard_output, what), conf.cni_version, what);
 }
 
-void Delegate::finish(PluginProcess process, Verb verb, const NetConf& conf) const {
-  throw_if_failed(process.run(conf.raw), executable_, verb_name(verb));
+void Delegate::finish(PluginProcess process, Verb verb) const {
+  throw_if_failed(process.finish(), executable_, verb_name(verb));
+}
+
+void Delegate::run(Verb verb, const NetConf& conf) const {
+  PluginProcess process = start(verb);
+  process.give(conf.raw);
+  finish(std::move(process), verb);
 }
 
 }  // namespace linnet::cni

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "libcni/error.h"
 #include "libcni/request.h"
 #include "libcni/result.h"
 
@@ -32,7 +33,7 @@ struct PluginOutput {
 // One execution of a plugin, in two steps: start() returns while the child is still loading, and
 // the child has done nothing before run() gives it its configuration, since every plugin reads
 // stdin to the end first. So a caller can prepare the ground meanwhile, and walk away from it at no
-// cost: a process destroyed before run() is killed and reaped.
+// cost: a process destroyed before give() is killed and reaped.
 //
 // A busy text file (ETXTBSY: it is being replaced) is retried up to five times, a second apart.
 class PluginProcess {
@@ -46,11 +47,16 @@ class PluginProcess {
   PluginProcess& operator=(const PluginProcess&) = delete;
   ~PluginProcess();
 
-  // Writes `configuration`, collects both outputs (each at most 16 MiB, else the child is killed:
-  // Error(kIoFailure)) and waits. A child that does not read its configuration is no error. One
-  // that is still there after `timeout` is killed: Error(kTryAgainLater). No timeout: waits for
-  // ever. Throws SystemError; ECHILD when this process lets the kernel reap its children (SIGCHLD
-  // ignored).
+  // Hands the configuration over: the child works from here on. To be called once. Throws SystemError.
+  void give(std::string_view configuration);
+
+  // Collects both outputs (each at most 16 MiB, else the child is killed: Error(kIoFailure)) and waits,
+  // after give(). A child that does not read its configuration is no error. One that is still there
+  // after `timeout` is killed: Error(kTryAgainLater). No timeout: waits for ever. Throws SystemError;
+  // ECHILD when this process lets the kernel reap its children (SIGCHLD ignored).
+  [[nodiscard]] PluginOutput finish(std::optional<std::chrono::milliseconds> timeout = {});
+
+  // give() and finish().
   [[nodiscard]] PluginOutput run(std::string_view configuration,
                                  std::optional<std::chrono::milliseconds> timeout = {});
 
@@ -62,6 +68,7 @@ class PluginProcess {
   std::string executable_;
   pid_t pid_ = -1;
   UniqueFd input_;
+  std::string unwritten_;  // of the configuration: what the pipe did not take at once
   UniqueFd output_;
   UniqueFd error_;
 };
@@ -72,22 +79,25 @@ class PluginProcess {
 void throw_if_failed(const PluginOutput& output, std::string_view executable,
                      std::string_view verb);
 
+// `error` of a plugin as its caller reports it, under "plugin type="bridge" failed (add): ".
+[[nodiscard]] Error failure_of(std::string_view type, std::string_view verb, const Error& error);
+
 // A delegate (IPAM) of a plugin: the plugin's own configuration and environment, another
 // executable. Source: specification section 4, "Plugin Delegation".
 class Delegate {
  public:
-  // Finds the executable; throws as find_plugin.
-  Delegate(std::string_view type, const Request& request);
+  // `executable` as find_plugin() gives it.
+  explicit Delegate(std::string executable) : executable_(std::move(executable)) {}
 
   // Starts the child early; see PluginProcess. `verb` becomes its CNI_COMMAND.
   [[nodiscard]] PluginProcess start(Verb verb) const;
-  // The result of an ADD that was started. Throws the delegate's error, and Error(kDecodingFailure)
-  // for a result that cannot be read.
+  // The result of an ADD to which give() has handed conf.raw. Throws the delegate's error, and
+  // Error(kDecodingFailure) for a result that cannot be read.
   [[nodiscard]] Result finish_add(PluginProcess process, const NetConf& conf) const;
-  // Another verb that was started: waits for its end and throws the delegate's error.
-  void finish(PluginProcess process, Verb verb, const NetConf& conf) const;
+  // Another verb after give(): waits for its end and throws the delegate's error.
+  void finish(PluginProcess process, Verb verb) const;
   // DEL, CHECK, GC or STATUS from start to end.
-  void run(Verb verb, const NetConf& conf) const { finish(start(verb), verb, conf); }
+  void run(Verb verb, const NetConf& conf) const;
 
  private:
   std::string executable_;

@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "libcni/error.h"
 #include "libcni/exec.h"
 
 namespace linnet::cni {
@@ -207,17 +206,29 @@ bool ends_before(pid_t pid, const Deadline& deadline) {
   return ready != 0;
 }
 
+// Writes what the pipe takes. The pipe is closed when all is written, or nobody reads it any more.
+void write_some(UniqueFd& input, std::string_view& unwritten) {
+  SigpipeBlock sigpipe;
+  const ssize_t written = ::write(input.get(), unwritten.data(), unwritten.size());
+  if (written >= 0) {
+    unwritten.remove_prefix(static_cast<std::size_t>(written));
+  } else if (errno == EPIPE) {
+    sigpipe.raised();
+    unwritten = {};
+  } else if (errno != EAGAIN && errno != EINTR) {
+    throw SystemError(errno, "write the configuration of a plugin");
+  }
+  if (unwritten.empty()) {
+    input.reset();
+  }
+}
+
 // The conversation with one child: its input, until all is written or nobody reads it any more, and
 // both outputs until their end.
 class Conversation {
  public:
-  Conversation(UniqueFd& input, UniqueFd& output, UniqueFd& error, std::string_view configuration)
-      : input_(input), output_(output), error_(error), unwritten_(configuration) {
-    const int flags = ::fcntl(input.get(), F_GETFL);
-    if (flags < 0 || ::fcntl(input.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
-      throw SystemError(errno, "make a pipe non-blocking");
-    }
-  }
+  Conversation(UniqueFd& input, UniqueFd& output, UniqueFd& error, std::string_view unwritten)
+      : input_(input), output_(output), error_(error), unwritten_(unwritten) {}
 
   // False when the deadline passed first.
   [[nodiscard]] bool finish(const Deadline& deadline, PluginOutput& result) {
@@ -234,7 +245,7 @@ class Conversation {
       }
       if (ready > 0) {
         if (ends[0].revents != 0) {
-          write_some();
+          write_some(input_, unwritten_);
         }
         if (ends[1].revents != 0) {
           read_some(output_, result.standard_output);
@@ -248,21 +259,6 @@ class Conversation {
   }
 
  private:
-  void write_some() {
-    const ssize_t written = ::write(input_.get(), unwritten_.data(), unwritten_.size());
-    if (written >= 0) {
-      unwritten_.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EPIPE) {
-      sigpipe_.raised();
-      unwritten_ = {};
-    } else if (errno != EAGAIN && errno != EINTR) {
-      throw SystemError(errno, "write the configuration of a plugin");
-    }
-    if (unwritten_.empty()) {
-      input_.reset();
-    }
-  }
-
   static void read_some(UniqueFd& fd, std::string& collected) {
     std::array<char, 16384> buffer;
     const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
@@ -278,7 +274,6 @@ class Conversation {
     }
   }
 
-  SigpipeBlock sigpipe_;
   UniqueFd& input_;
   UniqueFd& output_;
   UniqueFd& error_;
@@ -306,6 +301,7 @@ PluginProcess::PluginProcess(PluginProcess&& other) noexcept
     : executable_(std::move(other.executable_)),
       pid_(std::exchange(other.pid_, -1)),
       input_(std::move(other.input_)),
+      unwritten_(std::move(other.unwritten_)),
       output_(std::move(other.output_)),
       error_(std::move(other.error_)) {}
 
@@ -315,6 +311,7 @@ PluginProcess& PluginProcess::operator=(PluginProcess&& other) noexcept {
     executable_ = std::move(other.executable_);
     pid_ = std::exchange(other.pid_, -1);
     input_ = std::move(other.input_);
+    unwritten_ = std::move(other.unwritten_);
     output_ = std::move(other.output_);
     error_ = std::move(other.error_);
   }
@@ -345,12 +342,26 @@ int PluginProcess::wait() {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+void PluginProcess::give(std::string_view configuration) {
+  // A child may answer before it has read all: writing must not wait for it.
+  if (::fcntl(input_.get(), F_SETFL, O_NONBLOCK) != 0) {
+    throw SystemError(errno, "make a pipe non-blocking");
+  }
+  write_some(input_, configuration);
+  unwritten_ = configuration;
+}
+
 PluginOutput PluginProcess::run(std::string_view configuration,
                                 std::optional<std::chrono::milliseconds> timeout) {
+  give(configuration);
+  return finish(timeout);
+}
+
+PluginOutput PluginProcess::finish(std::optional<std::chrono::milliseconds> timeout) {
   const Deadline deadline = timeout ? Deadline(Clock::now() + *timeout) : std::nullopt;
   PluginOutput result;
   try {
-    Conversation conversation(input_, output_, error_, configuration);
+    Conversation conversation(input_, output_, error_, unwritten_);
     if (!conversation.finish(deadline, result) || !ends_before(pid_, deadline)) {
       throw Error(Code::kTryAgainLater,
                   concat("no answer within ", timeout->count(), " ms, killed"),

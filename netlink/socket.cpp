@@ -254,12 +254,15 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
 }
 
 std::span<const std::span<const unsigned char>> Socket::receive(bool wait) {
-  buffer_.resize(kDatagrams * kDatagramSize);
+  if (!buffer_) {
+    // Not cleared: pages that no answer reaches are never touched.
+    buffer_ = std::make_unique_for_overwrite<unsigned char[]>(kDatagrams * kDatagramSize);
+  }
   mmsghdr headers[kDatagrams] = {};
   iovec parts[kDatagrams];
   sockaddr_nl senders[kDatagrams] = {};
   for (std::size_t i = 0; i < kDatagrams; ++i) {
-    parts[i] = {buffer_.data() + i * kDatagramSize, kDatagramSize};
+    parts[i] = {buffer_.get() + i * kDatagramSize, kDatagramSize};
     headers[i].msg_hdr.msg_name = &senders[i];
     headers[i].msg_hdr.msg_namelen = sizeof senders[i];
     headers[i].msg_hdr.msg_iov = &parts[i];
@@ -279,7 +282,7 @@ std::span<const std::span<const unsigned char>> Socket::receive(bool wait) {
     }
     // Any process may send to this socket; only the kernel has port 0.
     if (senders[i].nl_pid == 0) {
-      datagrams_.emplace_back(buffer_.data() + static_cast<std::size_t>(i) * kDatagramSize,
+      datagrams_.emplace_back(buffer_.get() + static_cast<std::size_t>(i) * kDatagramSize,
                               headers[i].msg_len);
     }
   }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -85,7 +86,7 @@ class Socket {
 
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
-  std::vector<unsigned char> buffer_;
+  std::unique_ptr<unsigned char[]> buffer_;
   std::vector<std::span<const unsigned char>> datagrams_;
 };
 

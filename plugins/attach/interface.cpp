@@ -81,6 +81,14 @@ bool shows(const netlink::Route& present, const netlink::Route& wanted) {
 
 }  // namespace
 
+netlink::Netns open_netns(const cni::Request& request) {
+  try {
+    return netlink::Netns::open(request.netns);
+  } catch (const SystemError& error) {
+    throw cni::Error(cni::Code::kInvalidEnvironment, concat("CNI_NETNS: ", error.what()));
+  }
+}
+
 InterfacePlan plan_interface(const cni::Result& result) {
   InterfacePlan plan;
   for (const cni::IpConfig& ip : result.ips) {

@@ -5,11 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "libcni/request.h"
 #include "libcni/result.h"
 #include "netlink/address.h"
 #include "netlink/netns.h"
 
 namespace linnet::attach {
+
+// The container's namespace. Throws cni::Error(kInvalidEnvironment) that names CNI_NETNS.
+[[nodiscard]] netlink::Netns open_netns(const cni::Request& request);
 
 enum class DadMode { kSkip, kWait };
 

@@ -2,16 +2,17 @@
 
 #include "base/text.h"
 #include "libcni/error.h"
-#include "libcni/exec.h"
 #include "netlink/netns.h"
 #include "netlink/sysctl.h"
 #include "plugins/attach/attachment.h"
 #include "plugins/attach/interface.h"
+#include "plugins/attach/result.h"
 #include "plugins/attach/rules.h"
 #include "plugins/bridge/config.h"
 #include "plugins/bridge/device.h"
 #include "plugins/bridge/result.h"
 #include "plugins/bridge/verbs.h"
+#include "plugins/ipam/ipam.h"
 
 namespace linnet::bridge {
 
@@ -154,7 +155,7 @@ void check_rules(const attach::Attachment& attachment, const netlink::Link& port
   }
   netlink::nft::NftSocket nft;
   if (config.ip_masq) {
-    for (const Cidr& address : attach::unmasqueraded(nft, attachment, addresses_of(prev))) {
+    for (const Cidr& address : attach::unmasqueraded(nft, attachment, attach::addresses_of(prev))) {
       problems.push_back(concat(address.text(), " is not masqueraded"));
     }
   }
@@ -220,8 +221,8 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
 
 void check(const cni::Request& request, const cni::NetConf& conf) {
   const Config config = parse_config(request, conf);
-  if (!config.ipam_type.empty()) {
-    cni::Delegate(config.ipam_type, request).run(cni::Verb::kCheck, conf);
+  if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
+    ipam->run(cni::Verb::kCheck, conf);
   }
   Problems problems;
   check_all(request, conf, config, problems);

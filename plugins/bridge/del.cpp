@@ -1,59 +1,26 @@
 #include <optional>
 
 #include "base/error_list.h"
-#include "libcni/exec.h"
-#include "netlink/netns.h"
 #include "plugins/attach/attachment.h"
 #include "plugins/attach/leftovers.h"
+#include "plugins/attach/result.h"
 #include "plugins/attach/rules.h"
-#include "plugins/bridge/result.h"
+#include "plugins/attach/veth.h"
 #include "plugins/bridge/verbs.h"
+#include "plugins/ipam/ipam.h"
 
 namespace linnet::bridge {
 
 namespace {
 
-void remove_rules(const attach::Attachment& attachment, const cni::NetConf& conf,
-                  ErrorList& errors) {
+void remove_rules(netlink::nft::NftSocket& nft, const attach::Attachment& attachment,
+                  const cni::NetConf& conf, ErrorList& errors) {
   errors.attempt([&] {
-    netlink::nft::NftSocket nft;
-    errors.attempt([&] {
-      attach::remove_rules_if_present(
-          nft, attachment,
-          conf.prev_result ? addresses_of(*conf.prev_result) : std::vector<Cidr>{});
-    });
-    errors.attempt([&] { attach::remove_reference_rules_if_present(nft, attachment); });
+    attach::remove_rules_if_present(
+        nft, attachment,
+        conf.prev_result ? attach::addresses_of(*conf.prev_result) : std::vector<Cidr>{});
   });
-}
-
-// The end of a pair that the reference plugin made: on the host it has a random name. A pair whose port
-// names another attachment stays: an ADD that found the interface name taken is followed by a DEL, too.
-void remove_foreign_pair(netlink::RouteSocket& host_socket, const cni::Request& request) {
-  std::optional<netlink::Netns> netns;
-  if (!request.netns.empty()) {
-    netns = netlink::Netns::find(request.netns);
-  }
-  if (!netns) {
-    return;
-  }
-  const netlink::Netns host = netlink::Netns::current();
-  netlink::Sandbox sandbox(host, *std::move(netns));
-  const std::optional<netlink::Link> link = sandbox.socket().find_link(request.ifname);
-  if (!link || link->kind != "veth") {
-    return;
-  }
-  const std::optional<netlink::Link> port =
-      link->peer != 0 ? host_socket.find_link(link->peer) : std::nullopt;
-  if (!port || attach::key_in_alias(port->alias).empty()) {
-    sandbox.socket().remove_link_if_present(request.ifname);
-  }
-}
-
-void remove_links(const cni::Request& request, const attach::Attachment& attachment) {
-  netlink::RouteSocket host;
-  if (!host.remove_link_if_present(attach::host_link_name(attachment))) {
-    remove_foreign_pair(host, request);
-  }
+  errors.attempt([&] { attach::remove_reference_rules_if_present(nft, attachment); });
 }
 
 }  // namespace
@@ -61,20 +28,24 @@ void remove_links(const cni::Request& request, const attach::Attachment& attachm
 void del(const cni::Request& request, const cni::NetConf& conf) {
   const attach::Attachment attachment = attach::attachment_of(request, conf);
   ErrorList errors;
-  // The IPAM plugin loads while the kernel removes the link, and does nothing before it is asked.
-  std::optional<cni::Delegate> ipam;
-  std::optional<cni::PluginProcess> process;
-  if (!conf.ipam_type.empty()) {
+  // An IPAM plugin loads while the kernel removes the link, and does nothing before it is asked.
+  std::optional<ipam::Call> release;
+  errors.attempt([&] {
+    if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
+      release = ipam->start(cni::Verb::kDel);
+    }
+  });
+  // The address is free for others only when nothing of it is left on the host. The socket stays open
+  // meanwhile: closing one that has removed rules waits until the kernel has freed them, half as long as
+  // the removal of the link takes, and at the same time.
+  std::optional<netlink::nft::NftSocket> nft;
+  errors.attempt([&] { remove_rules(nft.emplace(), attachment, conf, errors); });
+  errors.attempt([&] { attach::remove_veth_if_present(request, attachment); });
+  if (release) {
     errors.attempt([&] {
-      ipam.emplace(conf.ipam_type, request);
-      process = ipam->start(cni::Verb::kDel);
+      release->ask(conf);
+      release->finish(conf);
     });
-  }
-  // The address is free for others only when nothing of it is left on the host.
-  remove_rules(attachment, conf, errors);
-  errors.attempt([&] { remove_links(request, attachment); });
-  if (process) {
-    errors.attempt([&] { ipam->finish(*std::move(process), cni::Verb::kDel, conf); });
   }
   errors.throw_if_any();
 }

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "libcni/result.h"
-#include "netlink/link.h"
 #include "plugins/bridge/config.h"
 
 namespace linnet::bridge {
@@ -19,10 +18,5 @@ void complete_addresses(cni::Result& result, const Config& config);
 
 // The gateways with the prefix length of their subnet: what the bridge gets as addresses.
 [[nodiscard]] std::vector<Cidr> gateway_addresses(const cni::Result& result);
-
-[[nodiscard]] std::vector<Cidr> addresses_of(const cni::Result& result);
-
-// An interface entry of the result; `sandbox` is empty for a link on the host.
-[[nodiscard]] cni::Interface describe(const netlink::Link& link, const std::string& sandbox);
 
 }  // namespace linnet::bridge

@@ -5,13 +5,13 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "libcni/error.h"
-#include "libcni/exec.h"
 #include "netlink/netns.h"
 #include "plugins/attach/attachment.h"
 #include "plugins/attach/rules.h"
 #include "plugins/bridge/config.h"
 #include "plugins/bridge/device.h"
 #include "plugins/bridge/verbs.h"
+#include "plugins/ipam/ipam.h"
 
 namespace linnet::bridge {
 
@@ -62,8 +62,8 @@ void require_free_name(const Config& config) {
 void status(const cni::Request& request, const cni::NetConf& conf) {
   const Config config = parse_config(request, conf);
   require_free_name(config);
-  if (!config.ipam_type.empty()) {
-    cni::Delegate(config.ipam_type, request).run(cni::Verb::kStatus, conf);
+  if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
+    ipam->run(cni::Verb::kStatus, conf);
   }
   try {
     rehearse(config);

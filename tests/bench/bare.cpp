@@ -1,13 +1,11 @@
 // The floor under bridge ADD and DEL: the same requests to the kernel with no configuration, no
-// JSON, no check, no lease and no undo. One more execution, of this program doing nothing, stands
-// for IPAM.
+// JSON, no check, no IPAM and no undo.
 //
 // Called like a plugin, by CNI_COMMAND, CNI_CONTAINERID ("bench-NUMBER") and CNI_NETNS. DEL prints
 // how many microseconds after RTM_DELLINK was sent the kernel announced the removal, and answered.
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,21 +52,6 @@ struct Call {
   }
 };
 
-// posix_spawn(3) would ask for the disposition of each signal, which is no part of the floor.
-pid_t start_nothing() {
-  const char* const self = "/proc/self/exe";
-  const char* const arguments[] = {self, "nothing", nullptr};
-  const pid_t pid = ::vfork();
-  if (pid == 0) {
-    ::execve(self, const_cast<char* const*>(arguments), environ);
-    ::_exit(127);
-  }
-  if (pid < 0) {
-    throw SystemError(errno, "execute nothing");
-  }
-  return pid;
-}
-
 int make_bridge(netlink::RouteSocket& host) {
   netlink::Batch batch;
   netlink::create_bridge(
@@ -97,7 +80,6 @@ int make_bridge(netlink::RouteSocket& host) {
 }
 
 void add(const Call& call) {
-  const pid_t ipam = start_nothing();
   const netlink::Netns home = netlink::Netns::current();
   netlink::Netns container = netlink::Netns::open(call.netns);
   netlink::RouteSocket host;
@@ -112,7 +94,6 @@ void add(const Call& call) {
   netlink::change_link(pair, {.name = call.host_name(), .no_ipv6_address = true});
   netlink::change_link(pair, {.name = call.host_name(), .up = true});
   host.execute(pair);
-  ::waitpid(ipam, nullptr, 0);
 
   netlink::Sandbox sandbox(home, std::move(container));
   const int eth0 = sandbox.socket().get_link("eth0").index;
@@ -131,7 +112,6 @@ void add(const Call& call) {
 }
 
 void del(const Call& call) {
-  const pid_t ipam = start_nothing();
   netlink::RouteSocket host;
   const int index = host.get_link(call.host_name()).index;
   netlink::Monitor monitor(netlink::Monitor::Subject::kLinks);
@@ -151,7 +131,6 @@ void del(const Call& call) {
   nft::Transaction masquerade;
   masquerade.remove_element(kTable, kSet, call.element());
   nft::NftSocket().execute(std::move(masquerade));
-  ::waitpid(ipam, nullptr, 0);
   write_all(STDOUT_FILENO, concat(announced, " ", answered, "\n"), "stdout");
 }
 
@@ -176,4 +155,4 @@ int run() {
 }  // namespace
 }  // namespace linnet::bench
 
-int main(int argc, char**) { return argc > 1 ? 0 : linnet::bench::run(); }
+int main() { return linnet::bench::run(); }

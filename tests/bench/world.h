@@ -14,7 +14,7 @@
 
 namespace linnet::bench {
 
-// One ADD and the DEL that follows it.
+// One ADD, which succeeded, and the DEL that follows it.
 struct Pair {
   Timing add;
   Timing del;
@@ -54,7 +54,7 @@ class World {
   [[nodiscard]] std::optional<PairCost> traced_pair();
   // Only in a world of the bare scenario.
   [[nodiscard]] std::optional<BarePair> bare_pair();
-  // Adds `count` attachments that stay.
+  // Adds `count` attachments that stay, and waits until the kernel is quiet again.
   [[nodiscard]] bool grow(int count);
   // `count` ADDs at once, then their DELs one after the other: the time until the last ADD has
   // ended.

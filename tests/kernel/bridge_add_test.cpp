@@ -3,8 +3,10 @@
 
 #include <set>
 
+#include "base/file.h"
 #include "tests/kernel/bridge_conf.h"
 #include "tests/support/host.h"
+#include "tests/support/temp_folder.h"
 
 namespace linnet::test {
 namespace {
@@ -234,6 +236,28 @@ TEST_F(BridgeAdd, WarnsOfAMisspeltKeyAndGoesOn) {
   EXPECT_EQ(output.exit_code, 0);
   EXPECT_THAT(output.standard_error,
               HasSubstr("\"isGatway\": unknown key, did you mean \"isGateway\"?"));
+}
+
+// What is left of host-local here can be recognised and not executed.
+TEST_F(BridgeAdd, RunsHostLocalOfItsOwnBuildInItsOwnProcessAndExecutesAnyOther) {
+  const TempFolder folder;
+  std::string head =
+      read_file(plugin_path_ + "/host-local", std::size_t{256} << 20U).substr(0, 4096);
+  write_file_atomically(folder.path() + "/host-local", head, 0755);
+  const std::map<std::string, std::string> environment = {{"CNI_PATH", folder.path()}};
+  const Call call_add = {.verb = "ADD", .conf = bridge_conf(), .environment = environment};
+  const ProgramOutput linked = call(call_add);
+  EXPECT_EQ(linked.exit_code, 0) << linked.standard_output;
+  EXPECT_EQ(linked.json()["ips"][0]["address"], "10.22.0.2/24");
+  const ProgramOutput removal =
+      call({.verb = "DEL", .conf = bridge_conf(), .environment = environment});
+  EXPECT_EQ(removal.exit_code, 0) << removal.standard_output;
+
+  head.replace(head.find("host-local "), 11, "host-other ");
+  write_file_atomically(folder.path() + "/host-local", head, 0755);
+  const ProgramOutput executed = call(call_add);
+  EXPECT_EQ(executed.exit_code, 1);
+  EXPECT_THAT(executed.standard_output, HasSubstr("plugin type=\\\"host-local\\\" failed (add)"));
 }
 
 }  // namespace

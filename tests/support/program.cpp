@@ -31,21 +31,38 @@ Pipe make_pipe() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-[[noreturn]] void become(const std::vector<std::string>& arguments,
-                         const std::map<std::string, std::string>& environment,
+// This process's environment with `overrides` on top.
+std::vector<std::string> environment_with(const std::map<std::string, std::string>& overrides) {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    if (!overrides.contains(std::string(variable.substr(0, variable.find('='))))) {
+      variables.emplace_back(variable);
+    }
+  }
+  for (const auto& [name, value] : overrides) {
+    variables.push_back(concat(name, "=", value));
+  }
+  return variables;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (std::string& text : texts) {
+    all.push_back(text.data());
+  }
+  all.push_back(nullptr);
+  return all;
+}
+
+// Another thread may hold the allocator's lock when this process forks: the child allocates nothing.
+[[noreturn]] void become(char* const* arguments, char* const* environment,
                          const std::array<int, 3>& streams) {
+  ::signal(SIGPIPE, SIG_DFL);
   for (int fd = 0; fd < 3; ++fd) {
     ::dup2(streams[static_cast<std::size_t>(fd)], fd);
   }
-  for (const auto& [name, value] : environment) {
-    ::setenv(name.c_str(), value.c_str(), 1);
-  }
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) {
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  }
-  argv.push_back(nullptr);
-  ::execvp(argv[0], argv.data());
+  ::execvpe(arguments[0], arguments, environment);
   ::_exit(127);
 }
 
@@ -81,10 +98,13 @@ ProgramOutput run_program(const std::vector<std::string>& arguments, const std::
   Pipe in = make_pipe();
   Pipe out = make_pipe();
   Pipe err = make_pipe();
+  std::vector<std::string> argument_texts = arguments;
+  std::vector<std::string> variables = environment_with(environment);
+  const std::vector<char*> argv = pointers(argument_texts);
+  const std::vector<char*> envp = pointers(variables);
   const pid_t child = ::fork();
   if (child == 0) {
-    ::signal(SIGPIPE, SIG_DFL);
-    become(arguments, environment, {in.read_end.get(), out.write_end.get(), err.write_end.get()});
+    become(argv.data(), envp.data(), {in.read_end.get(), out.write_end.get(), err.write_end.get()});
   }
   in.read_end.reset();
   out.write_end.reset();

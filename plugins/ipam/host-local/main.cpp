@@ -1,7 +1,10 @@
 #include <span>
 
+#include "plugins/ipam/build_note.h"
 #include "plugins/ipam/host-local/verbs.h"
 #include "plugins/skel/plugin.h"
+
+LINNET_IPAM_NOTE("host-local");
 
 int main(int argc, char** argv) {
   linnet::skel::Plugin plugin;

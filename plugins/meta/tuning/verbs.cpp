@@ -14,6 +14,7 @@
 #include "libcni/error.h"
 #include "netlink/error.h"
 #include "netlink/netns.h"
+#include "plugins/attach/interface.h"
 #include "plugins/attach/sysctls.h"
 #include "plugins/meta/tuning/allow_list.h"
 #include "plugins/meta/tuning/backup.h"
@@ -22,14 +23,6 @@
 namespace linnet::tuning {
 
 namespace {
-
-netlink::Netns open_netns(const cni::Request& request) {
-  try {
-    return netlink::Netns::open(request.netns);
-  } catch (const SystemError& error) {
-    throw cni::Error(cni::Code::kInvalidEnvironment, concat("CNI_NETNS: ", error.what()));
-  }
-}
 
 void require_allowed_sysctls(const Config& config) {
   if (config.sysctls.empty()) {
@@ -158,7 +151,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   update_result(result, request.ifname, config);
   const netlink::Netns host = netlink::Netns::current();
   std::vector<attach::SysctlBackup> before;
-  netlink::Sandbox sandbox(host, open_netns(request),
+  netlink::Sandbox sandbox(host, attach::open_netns(request),
                            [&] { before = attach::apply_sysctls(sysctls, host); });
   // The sandbox outlives the transaction that refers to it.
   Transaction transaction;
@@ -192,7 +185,7 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
       attach::plan_sysctls(config.sysctls, request.ifname);
   const netlink::Netns host = netlink::Netns::current();
   std::vector<std::string> problems;
-  netlink::Sandbox sandbox(host, open_netns(request),
+  netlink::Sandbox sandbox(host, attach::open_netns(request),
                            [&] { problems = attach::sysctl_problems(sysctls); });
   if (const std::optional<netlink::Link> link = sandbox.socket().find_link(request.ifname)) {
     const std::vector<std::string> more = link_problems(*link, config);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "libcni/version.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/plugin_folder.h"
@@ -218,31 +219,52 @@ TEST_F(Exec, StandardErrorOfASuccessIsForwarded) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "note\n");
 }
 
+TEST_F(Exec, WorksFromTheMomentTheConfigurationIsGiven) {
+  PluginProcess process = PluginProcess::start(folder_.add("p", {{"ADD", {{"stdout", "1"}}}}),
+                                               {{"CNI_COMMAND", "ADD"}});
+  process.give("{}");
+  for (int i = 0; i < 1000 && folder_.calls().empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(folder_.calls().empty());
+  EXPECT_EQ(process.finish().standard_output, "1");
+}
+
+TEST_F(Exec, GivesAConfigurationThatIsLargerThanAPipe) {
+  PluginProcess process = PluginProcess::start(folder_.add("p"), {{"CNI_COMMAND", "ADD"}});
+  const std::string large = concat("{\"x\": \"", std::string(std::size_t{1} << 20U, 'y'), "\"}");
+  process.give(large);
+  EXPECT_EQ(process.finish().exit_code, 0);
+  EXPECT_EQ(dump(folder_.calls().at(0)["in"]), dump(Json::parse(large)));
+}
+
 class DelegateTest : public Exec {
  protected:
   NetConf conf_ = parse_net_conf(R"({"name":"n","cniVersion":"1.0.0","type":"bridge"})", Verb::kAdd,
                                  kAllVersions);
   Delegate delegate(const Json& script) {
     folder_.add("ipam", script);
-    Request request;
-    request.path = {folder_.path()};
-    return {"ipam", request};
+    return Delegate(find_plugin("ipam", std::vector{folder_.path()}));
+  }
+  Result add(const Delegate& ipam) {
+    PluginProcess process = ipam.start(Verb::kAdd);
+    process.give(conf_.raw);
+    return ipam.finish_add(std::move(process), conf_);
   }
 };
 
 TEST_F(DelegateTest, GetsTheConfigurationUnchangedAndGivesItsResult) {
   const Delegate ipam = delegate({{"ADD", {{"stdout", R"({"ips":[{"address":"10.0.0.2/24"}]})"}}}});
-  const Result result = ipam.finish_add(ipam.start(Verb::kAdd), conf_);
+  const Result result = add(ipam);
   EXPECT_EQ(result.ips.at(0).address.text(), "10.0.0.2/24");
   EXPECT_EQ(dump(folder_.calls().at(0)["in"]), dump(conf_.json));
 }
 
 TEST_F(DelegateTest, JsonNullIsAnEmptyResultAndNothingAtAllAnError) {
   const Delegate null = delegate({{"ADD", {{"stdout", "null"}}}});
-  EXPECT_EQ(null.finish_add(null.start(Verb::kAdd), conf_), Result());
+  EXPECT_EQ(add(null), Result());
   const Delegate silent = delegate({{"ADD", {{"stdout", ""}}}});
-  expect_error(Code::kDecodingFailure, "result of ipam",
-               [&] { (void)silent.finish_add(silent.start(Verb::kAdd), conf_); });
+  expect_error(Code::kDecodingFailure, "result of ipam", [&] { (void)add(silent); });
 }
 
 TEST_F(DelegateTest, VerbsReachItByTheirName) {

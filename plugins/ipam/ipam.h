@@ -1,0 +1,76 @@
+// How interface plugins ask the IPAM plugin of their configuration.
+// Source: CNI specification 1.1.0, section 4 "Plugin Delegation".
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "libcni/exec.h"
+#include "libcni/request.h"
+#include "libcni/result.h"
+
+namespace linnet::ipam {
+
+// The verbs of an IPAM plugin that is linked into this executable. Contracts as in the specification.
+struct LinkedPlugin {
+  std::string_view type;
+  cni::Result (*add)(const cni::Request&, const cni::NetConf&);
+  void (*del)(const cni::Request&, const cni::NetConf&);
+  void (*check)(const cni::Request&, const cni::NetConf&);
+  void (*gc)(const cni::Request&, const cni::NetConf&);
+  void (*status)(const cni::Request&, const cni::NetConf&);
+};
+
+class Call;
+
+// The executable of that name along CNI_PATH. Where it is one of this very build (has_build_note()) its
+// code runs in this process, which saves an execve(2) and a process; any other is executed.
+class Plugin {
+ public:
+  // Throws as cni::find_plugin.
+  Plugin(std::string_view type, const cni::Request& request);
+
+  // Loads an executable meanwhile; it does nothing before it is asked. Throws SystemError.
+  [[nodiscard]] Call start(cni::Verb verb) const;
+
+  // DEL, CHECK, GC or STATUS from start to end. Throws the plugin's error.
+  void run(cni::Verb verb, const cni::NetConf& conf) const;
+
+ private:
+  friend class Call;
+  std::string type_;
+  cni::Request request_;
+  const LinkedPlugin* linked_ = nullptr;
+  std::optional<cni::Delegate> delegate_;
+};
+
+// Absent for a configuration without IPAM.
+[[nodiscard]] std::optional<Plugin> plugin_of(const cni::NetConf& conf,
+                                              const cni::Request& request);
+
+// One execution of a verb. Destroyed before ask() it has done nothing.
+class Call {
+ public:
+  // From here on the plugin may act: whoever asks for an ADD must be ready to send a DEL. An executable
+  // works while its caller goes on.
+  void ask(const cni::NetConf& conf);
+
+  // The result of an ADD, as it comes over the wire in the configuration's version. Throws the plugin's
+  // error, cni::Error(kDecodingFailure) for a result that cannot be read, and
+  // cni::Error(kInvalidNetworkConfig) for one without an address.
+  [[nodiscard]] cni::Result result(const cni::NetConf& conf);
+
+  // The end of another verb. Throws the plugin's error.
+  void finish(const cni::NetConf& conf);
+
+ private:
+  friend class Plugin;
+  Call(const Plugin& plugin, cni::Verb verb);
+
+  Plugin plugin_;
+  cni::Verb verb_;
+  std::optional<cni::PluginProcess> process_;
+};
+
+}  // namespace linnet::ipam
