@@ -8,11 +8,20 @@ find_path(LIBMD_INCLUDE_DIR NAMES sha512.h REQUIRED)
 # nlohmann/json: the protocol's JSON.
 find_package(nlohmann_json 3.11 REQUIRED)
 
+# PCRE2: the regular expressions of tuning's allow list, which are written for Go's regexp package. In C, so
+# that tuning starts without locale and iostream.
+find_library(PCRE2_LIBRARY NAMES libpcre2-8.a pcre2-8 REQUIRED)
+find_path(PCRE2_INCLUDE_DIR NAMES pcre2.h REQUIRED)
+
 # CLI11 (cnitool's command line) and GoogleTest (tests) are found where they are used.
 
 add_library(linnet_md INTERFACE)
 target_link_libraries(linnet_md INTERFACE ${LIBMD_LIBRARY})
 target_include_directories(linnet_md SYSTEM INTERFACE ${LIBMD_INCLUDE_DIR})
+
+add_library(linnet_pcre2 INTERFACE)
+target_link_libraries(linnet_pcre2 INTERFACE ${PCRE2_LIBRARY})
+target_include_directories(linnet_pcre2 SYSTEM INTERFACE ${PCRE2_INCLUDE_DIR})
 
 # Not among them: libnl, libmnl, libnftnl. What they do for netlink messages is the core of this project
 # (netlink/message.h, about a hundred lines), libmnl has no archive in Debian 12, and libnl brings the

@@ -15,14 +15,16 @@ constexpr std::array<std::string_view, 9> kEveryPlugin = {"cniVersion",   "name"
                                                           "capabilities", "runtimeConfig", "args",
                                                           "prevResult",   "ipam",          "dns"};
 
-constexpr std::array<std::string_view, 16> kBridge = {
-    "bridge",       "isGateway",   "isDefaultGateway",
-    "forceAddress", "ipMasq",      "ipMasqBackend",
-    "mtu",          "hairpinMode", "promiscMode",
-    "vlan",         "vlanTrunk",   "preserveDefaultVlan",
-    "macspoofchk",  "enabledad",   "disableContainerInterface",
-    "portIsolation"};
-constexpr std::array<std::string_view, 4> kPtp = {"ipMasq", "ipMasqBackend", "mtu", "enabledad"};
+constexpr std::array<std::string_view, 19> kBridge = {
+    "bridge",        "isGateway",   "isDefaultGateway",
+    "forceAddress",  "ipMasq",      "ipMasqBackend",
+    "mtu",           "hairpinMode", "promiscMode",
+    "vlan",          "vlanTrunk",   "preserveDefaultVlan",
+    "macspoofchk",   "enabledad",   "disableContainerInterface",
+    "portIsolation", "sysctl",      "sysctlInherit",
+    "sysctlProfile"};
+constexpr std::array<std::string_view, 7> kPtp = {
+    "ipMasq", "ipMasqBackend", "mtu", "enabledad", "sysctl", "sysctlInherit", "sysctlProfile"};
 constexpr std::array<std::string_view, 6> kMacvlan = {"master",          "mode",      "mtu", "mac",
                                                       "linkInContainer", "bcqueuelen"};
 constexpr std::array<std::string_view, 4> kIpvlan = {"master", "mode", "mtu", "linkInContainer"};
@@ -33,8 +35,9 @@ constexpr std::array<std::string_view, 7> kTap = {
     "multiQueue", "mtu", "mac", "owner", "group", "selinuxContext", "bridge"};
 constexpr std::array<std::string_view, 2> kVrf = {"vrfname", "table"};
 constexpr std::array<std::string_view, 3> kSbr = {"table", "gateways", "addSourceHints"};
-constexpr std::array<std::string_view, 7> kTuning = {"sysctl",   "mac",    "promisc", "mtu",
-                                                     "allmulti", "txQLen", "dataDir"};
+constexpr std::array<std::string_view, 9> kTuning = {"sysctl",   "sysctlInherit", "sysctlProfile",
+                                                     "mac",      "promisc",       "mtu",
+                                                     "allmulti", "txQLen",        "dataDir"};
 constexpr std::array<std::string_view, 7> kPortmap = {
     "backend",      "snat",        "masqAll", "markMasqBit", "externalSetMarkChain",
     "conditionsV4", "conditionsV6"};

@@ -135,12 +135,16 @@ void change_link(Batch& batch, const LinkChange& change) {
   ifinfomsg header = link_header(change.index);
   set_flag(header, IFF_UP, change.up);
   set_flag(header, IFF_PROMISC, change.promiscuous);
+  set_flag(header, IFF_ALLMULTI, change.all_multicast);
   message.header(header);
   if (change.index == 0) {
     message.text(IFLA_IFNAME, change.name);
   }
   if (change.mtu) {
     message.u32(IFLA_MTU, *change.mtu);
+  }
+  if (change.tx_queue_length) {
+    message.u32(IFLA_TXQLEN, *change.tx_queue_length);
   }
   if (change.mac) {
     message.mac(IFLA_ADDRESS, *change.mac);

@@ -31,11 +31,13 @@ struct Link {
   std::string kind;  // "veth", "bridge", …; empty for a hardware device
   MacAddress mac;
   std::uint32_t mtu = 0;
-  bool up = false;           // administratively
-  bool operational = false;  // has a carrier, and may send: IFF_LOWER_UP and IFF_RUNNING
-  bool promiscuous = false;  // the administrator's flag, not the count of users
-  int master = 0;            // index, 0: none
-  int peer = 0;              // index of a veth's peer in peer_netns_id's namespace, 0: none
+  bool up = false;             // administratively
+  bool operational = false;    // has a carrier, and may send: IFF_LOWER_UP and IFF_RUNNING
+  bool promiscuous = false;    // the administrator's flag, not the count of users
+  bool all_multicast = false;  // the administrator's flag
+  std::uint32_t tx_queue_length = 0;
+  int master = 0;  // index, 0: none
+  int peer = 0;    // index of a veth's peer in peer_netns_id's namespace, 0: none
   std::string alias;
   std::optional<Bridge> bridge;
   std::optional<Port> port;
@@ -66,7 +68,9 @@ struct LinkChange {
   std::string name = {};
   std::optional<bool> up = {};
   std::optional<bool> promiscuous = {};
+  std::optional<bool> all_multicast = {};
   std::optional<std::uint32_t> mtu = {};
+  std::optional<std::uint32_t> tx_queue_length = {};
   std::optional<MacAddress> mac = {};
   std::optional<int> master = {};
   std::optional<std::string> alias = {};

@@ -77,6 +77,8 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   link.mtu = attributes.number<std::uint32_t>(IFLA_MTU).value_or(0);
   link.up = (header->ifi_flags & IFF_UP) != 0;
   link.promiscuous = (header->ifi_flags & IFF_PROMISC) != 0;
+  link.all_multicast = (header->ifi_flags & IFF_ALLMULTI) != 0;
+  link.tx_queue_length = attributes.number<std::uint32_t>(IFLA_TXQLEN).value_or(0);
   // Not operstate, which stays "unknown" for a link whose carrier never changed.
   link.operational =
       (header->ifi_flags & (IFF_LOWER_UP | IFF_RUNNING)) == (IFF_LOWER_UP | IFF_RUNNING);

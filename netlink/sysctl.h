@@ -21,4 +21,27 @@ bool write_sysctl_if_present(const std::string& name, std::string_view value);
 // read-only /proc/sys with the right value is no error. Throws SystemError, ENOENT included.
 void ensure_sysctl(const std::string& name, std::string_view value);
 
+// What came of an attempt to give a sysctl a value.
+struct SysctlChange {
+  enum class Outcome {
+    kWritten,
+    kUnchanged,  // had the value
+    kAbsent,
+    kReadOnly,  // for root, too: EACCES of the entry, EROFS of the mount
+    kRefused,   // the value
+  };
+  Outcome outcome = Outcome::kWritten;
+  int error = 0;                      // errno of the last three
+  std::optional<std::string> before;  // absent when it cannot be read
+  std::optional<std::string> after;   // what the kernel made of a written value
+};
+
+// Never throws for what the kernel says. A write may be taken in part without an error ("2 3" where one
+// number is expected): compare `after`.
+[[nodiscard]] SysctlChange change_sysctl(const std::string& name, std::string_view value);
+
+[[nodiscard]] bool sysctl_exists(const std::string& name);
+// As root sees it: the kernel gives root no right that the entry's mode does not.
+[[nodiscard]] bool sysctl_is_writable(const std::string& name);
+
 }  // namespace linnet::netlink

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/mac_address.h"
+#include "libcni/error.h"
 #include "libcni/request.h"
 
 namespace linnet::attach {
@@ -12,5 +13,8 @@ namespace linnet::attach {
 // for one that is no unicast Ethernet address, and for unknown keys in CNI_ARGS.
 [[nodiscard]] std::optional<MacAddress> requested_mac(const cni::Request& request,
                                                       const cni::NetConf& conf);
+
+// A unicast Ethernet address. Throws cni::Error(`code`) that starts with `source`.
+[[nodiscard]] MacAddress parse_mac(std::string_view source, std::string_view text, cni::Code code);
 
 }  // namespace linnet::attach

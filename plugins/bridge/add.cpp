@@ -23,9 +23,11 @@ void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
                       const cni::Request& request, const cni::Result& result, const Config& config,
                       cni::Interface& container) {
   const attach::InterfacePlan plan = attach::plan_interface(result);
+  const auto sysctls = attach::plan_sysctls(config.sysctls, request.ifname);
   netlink::Sandbox sandbox(host_netns, std::move(netns), [&] {
     attach::prepare_sysctls(request.ifname, plan,
                             config.enable_dad ? attach::DadMode::kWait : attach::DadMode::kSkip);
+    attach::apply_sysctls(sysctls, host_netns);
   });
   const netlink::Link link = sandbox.socket().get_link(request.ifname);
   container = attach::describe(link, request.netns);

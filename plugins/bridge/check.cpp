@@ -188,6 +188,11 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
     problems.push_back(concat(request.ifname, container->up ? " is up" : " is down"));
   }
   compare_mtu(*container, config, problems);
+  const auto sysctls = attach::plan_sysctls(config.sysctls, request.ifname);
+  sandbox.run([&] {
+    const Problems found = attach::sysctl_problems(sysctls);
+    problems.insert(problems.end(), found.begin(), found.end());
+  });
   const Problems layer3 =
       attach::interface_problems(sandbox, *container, attach::plan_interface(prev));
   problems.insert(problems.end(), layer3.begin(), layer3.end());

@@ -117,6 +117,7 @@ Config parse_config(const cni::Request& request, const cni::NetConf& conf) {
   config.leave_container_interface_down =
       reader.boolean("disableContainerInterface").value_or(false);
   config.port_isolation = reader.boolean("portIsolation").value_or(false);
+  config.sysctls = attach::parse_sysctls(conf);
   config.ipam_type = conf.ipam_type;
   config.mac = attach::requested_mac(request, conf);
   check_combinations(config, reader, conf);

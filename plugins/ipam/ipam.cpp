@@ -8,6 +8,7 @@
 #include "libcni/error.h"
 #include "plugins/ipam/build_note.h"
 #include "plugins/ipam/host-local/verbs.h"
+#include "plugins/ipam/static/verbs.h"
 
 namespace linnet::ipam {
 
@@ -20,6 +21,12 @@ constexpr std::array kLinked = {
                  .check = host_local::check,
                  .gc = host_local::gc,
                  .status = host_local::status},
+    LinkedPlugin{.type = "static",
+                 .add = static_ipam::add,
+                 .del = nullptr,
+                 .check = static_ipam::check,
+                 .gc = nullptr,
+                 .status = static_ipam::status},
 };
 
 const LinkedPlugin* find_linked(std::string_view type, const std::string& executable) {
@@ -44,15 +51,20 @@ auto call_as(const LinkedPlugin& plugin, cni::Verb verb, const Function& functio
 }
 
 void call_verb(const LinkedPlugin& plugin, const cni::Request& request, const cni::NetConf& conf) {
+  const auto call = [&](void (*verb)(const cni::Request&, const cni::NetConf&)) {
+    if (verb != nullptr) {
+      verb(request, conf);
+    }
+  };
   switch (request.verb) {
     case cni::Verb::kDel:
-      return plugin.del(request, conf);
+      return call(plugin.del);
     case cni::Verb::kCheck:
-      return plugin.check(request, conf);
+      return call(plugin.check);
     case cni::Verb::kGc:
-      return plugin.gc(request, conf);
+      return call(plugin.gc);
     case cni::Verb::kStatus:
-      return plugin.status(request, conf);
+      return call(plugin.status);
     case cni::Verb::kAdd:
     case cni::Verb::kVersion:
       break;

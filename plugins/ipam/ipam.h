@@ -12,7 +12,8 @@
 
 namespace linnet::ipam {
 
-// The verbs of an IPAM plugin that is linked into this executable. Contracts as in the specification.
+// The verbs of an IPAM plugin that is linked into this executable; null for one that has nothing to do.
+// Contracts as in the specification.
 struct LinkedPlugin {
   std::string_view type;
   cni::Result (*add)(const cni::Request&, const cni::NetConf&);

@@ -49,6 +49,11 @@ void check_container_end(netlink::Sandbox& sandbox, const netlink::Link& link,
   if (config.mtu != 0 && link.mtu != config.mtu) {
     problems.push_back(concat(link.name, " has MTU ", link.mtu, ", not ", config.mtu));
   }
+  const auto sysctls = attach::plan_sysctls(config.sysctls, link.name);
+  sandbox.run([&] {
+    const Problems found = attach::sysctl_problems(sysctls);
+    problems.insert(problems.end(), found.begin(), found.end());
+  });
   const Problems layer3 = attach::interface_problems(sandbox, link, plan_container(prev));
   problems.insert(problems.end(), layer3.begin(), layer3.end());
 }

@@ -17,6 +17,7 @@ Config parse_config(const cni::NetConf& conf) {
   config.ip_masq = attach::parse_masquerade(reader);
   config.mtu = static_cast<std::uint32_t>(reader.integer("mtu", 0, kLargestMtu).value_or(0));
   config.enable_dad = reader.boolean("enabledad").value_or(false);
+  config.sysctls = attach::parse_sysctls(conf);
   if (conf.ipam_type.empty()) {
     reader.fail("ipam", "missing: a routed container needs an address, name an IPAM plugin");
   }

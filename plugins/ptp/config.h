@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "libcni/request.h"
+#include "plugins/attach/sysctls.h"
 
 namespace linnet::ptp {
 
@@ -11,6 +12,7 @@ struct Config {
   bool ip_masq = false;
   std::uint32_t mtu = 0;  // bytes, 0: the kernel's default
   bool enable_dad = false;
+  attach::SysctlConfig sysctls = {};
 };
 
 // Throws cni::Error that names key, value and way out.
