@@ -23,9 +23,11 @@ constexpr std::array<std::string_view, 16> kBridge = {
     "macspoofchk",  "enabledad",   "disableContainerInterface",
     "portIsolation"};
 constexpr std::array<std::string_view, 3> kPtp = {"ipMasq", "ipMasqBackend", "mtu"};
-constexpr std::array<std::string_view, 6> kMacvlan = {"master",          "mode",      "mtu", "mac",
-                                                      "linkInContainer", "bcqueuelen"};
-constexpr std::array<std::string_view, 4> kIpvlan = {"master", "mode", "mtu", "linkInContainer"};
+constexpr std::array<std::string_view, 9> kMacvlan = {
+    "master",     "mode",       "mtu",       "mac",       "linkInContainer",
+    "bcqueuelen", "sourceMacs", "enabledad", "hostAccess"};
+constexpr std::array<std::string_view, 7> kIpvlan = {
+    "master", "mode", "flag", "mtu", "linkInContainer", "enabledad", "hostAccess"};
 constexpr std::array<std::string_view, 4> kVlan = {"master", "vlanId", "mtu", "linkInContainer"};
 constexpr std::array<std::string_view, 4> kHostDevice = {"device", "hwaddr", "kernelpath",
                                                          "pciBusID"};
