@@ -1,6 +1,5 @@
 #include "plugins/attach/child_verbs.h"
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
@@ -137,15 +136,6 @@ class Addition {
 
 using Problems = std::vector<std::string>;
 
-// The addresses of this interface, without what chained plugins added for theirs.
-cni::Result own_part(const cni::Result& prev, const std::string& ifname) {
-  cni::Result own = prev;
-  std::erase_if(own.ips, [&](const cni::IpConfig& ip) {
-    return ip.interface && prev.interfaces[*ip.interface].name != ifname;
-  });
-  return own;
-}
-
 void check_driver(const netlink::Link& link, const ChildDriver& wanted, Problems& problems) {
   ChildDriver present;
   if (link.macvlan) {
@@ -178,12 +168,10 @@ void check_uplink(netlink::Sandbox& sandbox, const netlink::Link& link, const Up
   }
 }
 
-void check_link(const netlink::Link& link, const cni::Result& prev, const ChildConfig& config,
-                Problems& problems) {
-  const auto entry = std::ranges::find_if(prev.interfaces, [&](const cni::Interface& one) {
-    return one.name == link.name && !one.sandbox.empty();
-  });
-  if (entry != prev.interfaces.end() && !entry->mac.empty() &&
+void check_link(const cni::Request& request, const netlink::Link& link, const cni::Result& prev,
+                const ChildConfig& config, Problems& problems) {
+  const cni::Interface* entry = find_interface(prev, link.name, request.netns);
+  if (entry != nullptr && !entry->mac.empty() &&
       !equals_ignoring_case(entry->mac, link.mac.text())) {
     problems.push_back(concat(link.name, " has MAC address ", link.mac.text(), ", not ", entry->mac,
                               " as prevResult says"));
@@ -212,7 +200,7 @@ Problems problems_of(const cni::Request& request, const cni::NetConf& conf,
                    link ? kind : std::string_view())};
   }
   Problems problems;
-  check_link(*link, prev, config, problems);
+  check_link(request, *link, prev, config, problems);
   check_driver(*link, config.driver, problems);
   check_uplink(sandbox, *link, config.uplink, problems);
   const auto append = [&](const Problems& more) {

@@ -20,14 +20,6 @@ namespace {
 
 using Problems = std::vector<std::string>;
 
-const cni::Interface* find_interface(const cni::Result& result, std::string_view name,
-                                     std::string_view sandbox) {
-  const auto found = std::ranges::find_if(result.interfaces, [&](const cni::Interface& entry) {
-    return entry.name == name && (entry.sandbox.empty() == sandbox.empty());
-  });
-  return found == result.interfaces.end() ? nullptr : &*found;
-}
-
 void compare_mac(const netlink::Link& link, const cni::Interface* expected, Problems& problems) {
   if (expected != nullptr && !expected->mac.empty() &&
       !equals_ignoring_case(expected->mac, link.mac.text())) {
@@ -49,7 +41,7 @@ std::optional<netlink::Link> check_bridge(netlink::RouteSocket& host, const Conf
     problems.push_back(concat(config.bridge, bridge ? " is not a bridge" : " does not exist"));
     return std::nullopt;
   }
-  compare_mac(*bridge, find_interface(prev, config.bridge, ""), problems);
+  compare_mac(*bridge, attach::find_interface(prev, config.bridge, ""), problems);
   if (!bridge->up) {
     problems.push_back(concat(config.bridge, " is down"));
   }
@@ -102,7 +94,7 @@ void check_vlans(netlink::RouteSocket& host, const netlink::Link& port, const Co
 void check_port(netlink::RouteSocket& host, const netlink::Link& port, const netlink::Link* bridge,
                 const netlink::Link& container, const cni::Result& prev, const Config& config,
                 Problems& problems) {
-  compare_mac(port, find_interface(prev, port.name, ""), problems);
+  compare_mac(port, attach::find_interface(prev, port.name, ""), problems);
   if (bridge != nullptr && port.master != bridge->index) {
     problems.push_back(concat(port.name, " is not a port of ", config.bridge));
   }
@@ -164,20 +156,10 @@ void check_rules(const attach::Attachment& attachment, const netlink::Link& port
   }
 }
 
-// The addresses of the container's interface and the routes, without what chained plugins added for
-// interfaces of their own.
-cni::Result own_part(const cni::Result& prev, const std::string& ifname) {
-  cni::Result own = prev;
-  std::erase_if(own.ips, [&](const cni::IpConfig& ip) {
-    return ip.interface && prev.interfaces[*ip.interface].name != ifname;
-  });
-  return own;
-}
-
 void check_all(const cni::Request& request, const cni::NetConf& conf, const Config& config,
                Problems& problems) {
   const attach::Attachment attachment = attach::attachment_of(request, conf);
-  const cni::Result prev = own_part(*conf.prev_result, request.ifname);
+  const cni::Result prev = attach::own_part(*conf.prev_result, request.ifname);
   const netlink::Netns host_netns = netlink::Netns::current();
   netlink::RouteSocket host;
   const std::optional<netlink::Link> bridge = check_bridge(host, config, prev, problems);
@@ -193,7 +175,7 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
         concat(request.ifname, container ? " is not a veth" : " is not in the container"));
     return;
   }
-  compare_mac(*container, find_interface(prev, request.ifname, request.netns), problems);
+  compare_mac(*container, attach::find_interface(prev, request.ifname, request.netns), problems);
   if (container->up == config.leave_container_interface_down) {
     problems.push_back(concat(request.ifname, container->up ? " is up" : " is down"));
   }

@@ -15,9 +15,11 @@ using cni::Json;
 using testing::HasSubstr;
 using testing::Not;
 
+// In every mode.
+class ChildMode : public ChildTest {};
 // In the modes that allow hostAccess.
 class ChildHostAccess : public ChildTest {};
-// In those of them in which the interfaces of one master talk.
+// In every mode that allows hostAccess and in which the interfaces of one master talk.
 class ChildHostTraffic : public ChildTest {};
 // In one mode: the steps are the same in all.
 class ChildFailures : public ChildTest {};
@@ -31,10 +33,16 @@ std::vector<ChildCase> cases_with(bool (*wanted)(const ChildCase&)) {
 
 std::string name_of(const testing::TestParamInfo<ChildCase>& one) { return one.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(Mode, ChildTest, testing::ValuesIn(child_cases()), name_of);
-INSTANTIATE_TEST_SUITE_P(
-    Mode, ChildHostAccess,
-    testing::ValuesIn(cases_with([](const ChildCase& one) { return one.host_access; })), name_of);
+INSTANTIATE_TEST_SUITE_P(Mode, ChildMode, testing::ValuesIn(child_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Mode, ChildTest, testing::ValuesIn(cases_with([](const ChildCase& one) {
+                           return one.thorough;
+                         })),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Mode, ChildHostAccess,
+                         testing::ValuesIn(cases_with([](const ChildCase& one) {
+                           return one.host_access && one.thorough;
+                         })),
+                         name_of);
 INSTANTIATE_TEST_SUITE_P(Mode, ChildHostTraffic,
                          testing::ValuesIn(cases_with([](const ChildCase& one) {
                            return one.host_access && one.siblings_talk;
@@ -53,7 +61,7 @@ std::set<std::string> global_addresses(const Json& link) {
   return found;
 }
 
-TEST_P(ChildTest, AddMakesTheInterfaceAndSaysWhatItMade) {
+TEST_P(ChildMode, AddMakesTheInterfaceAndSaysWhatItMade) {
   const Json result = add(conf());
   const Json link = ip("c1", {"addr", "show", "eth0"})[0];
   EXPECT_EQ(link["linkinfo"]["info_kind"], child().keys["type"]);
@@ -72,7 +80,7 @@ TEST_P(ChildTest, AddMakesTheInterfaceAndSaysWhatItMade) {
   EXPECT_EQ(route.contains("gateway"), !child().layer3);
 }
 
-TEST_P(ChildTest, TheFirstPacketFlowsOverBothFamilies) {
+TEST_P(ChildMode, TheFirstPacketFlowsOverBothFamilies) {
   static_cast<void>(add(conf()));
   EXPECT_TRUE(ping("c1", "198.51.100.1"));
   EXPECT_TRUE(ping("c1", "2001:db8::1"));
@@ -98,7 +106,7 @@ TEST_P(ChildTest, AnAddressThatMovesToAnotherContainerIsReachedAtOnce) {
   EXPECT_TRUE(ping("outside", address6(50)));
 }
 
-TEST_P(ChildTest, DelLeavesTheWorldAsItWas) {
+TEST_P(ChildMode, DelLeavesTheWorldAsItWas) {
   Json layer2 = conf();
   layer2.erase("ipam");
   std::vector<Json> configurations = {conf(), layer2, conf_with({{"mtu", 1400}})};
@@ -388,7 +396,7 @@ TEST_P(ChildTest, AFailingIpamPluginLeavesNothingBehindAndGetsDel) {
   }
 }
 
-TEST_P(ChildTest, TheHostDoesNotReachItsContainersByItself) {
+TEST_P(ChildMode, TheHostDoesNotReachItsContainersByItself) {
   static_cast<void>(add(conf()));
   EXPECT_FALSE(ping("", address4(10)));
 }

@@ -20,6 +20,7 @@ struct ChildCase {
   bool siblings_talk = true;  // containers on one master reach each other
   bool shares = true;         // a master carries more than one container
   bool host_access = true;    // the mode allows the key
+  bool thorough = false;      // every test runs in it, not only those of what differs between modes
 };
 
 void PrintTo(const ChildCase& child, std::ostream* out);

@@ -9,8 +9,11 @@ using testing::HasSubstr;
 
 const std::vector<ChildCase>& child_cases() {
   static const std::vector<ChildCase> cases = {
-      {.name = "l2", .keys = {{"type", "ipvlan"}, {"mode", "l2"}}},
-      {.name = "l3", .keys = {{"type", "ipvlan"}, {"mode", "l3"}}, .layer3 = true},
+      {.name = "l2", .keys = {{"type", "ipvlan"}, {"mode", "l2"}}, .thorough = true},
+      {.name = "l3",
+       .keys = {{"type", "ipvlan"}, {"mode", "l3"}},
+       .layer3 = true,
+       .thorough = true},
       {.name = "l3s", .keys = {{"type", "ipvlan"}, {"mode", "l3s"}}, .layer3 = true},
       {.name = "l2private",
        .keys = {{"type", "ipvlan"}, {"mode", "l2"}, {"flag", "private"}},

@@ -8,7 +8,7 @@ using testing::HasSubstr;
 
 const std::vector<ChildCase>& child_cases() {
   static const std::vector<ChildCase> cases = {
-      {.name = "bridge", .keys = {{"type", "macvlan"}, {"mode", "bridge"}}},
+      {.name = "bridge", .keys = {{"type", "macvlan"}, {"mode", "bridge"}}, .thorough = true},
       {.name = "private",
        .keys = {{"type", "macvlan"}, {"mode", "private"}},
        .siblings_talk = false,
@@ -19,7 +19,8 @@ const std::vector<ChildCase>& child_cases() {
        .keys = {{"type", "macvlan"}, {"mode", "passthru"}},
        .siblings_talk = false,
        .shares = false,
-       .host_access = false},
+       .host_access = false,
+       .thorough = true},
   };
   return cases;
 }
