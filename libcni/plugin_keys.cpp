@@ -25,9 +25,12 @@ constexpr std::array<std::string_view, 19> kBridge = {
     "sysctlProfile"};
 constexpr std::array<std::string_view, 7> kPtp = {
     "ipMasq", "ipMasqBackend", "mtu", "enabledad", "sysctl", "sysctlInherit", "sysctlProfile"};
-constexpr std::array<std::string_view, 6> kMacvlan = {"master",          "mode",      "mtu", "mac",
-                                                      "linkInContainer", "bcqueuelen"};
-constexpr std::array<std::string_view, 4> kIpvlan = {"master", "mode", "mtu", "linkInContainer"};
+constexpr std::array<std::string_view, 12> kMacvlan = {
+    "master",     "mode",      "mtu",        "mac",    "linkInContainer", "bcqueuelen",
+    "sourceMacs", "enabledad", "hostAccess", "sysctl", "sysctlInherit",   "sysctlProfile"};
+constexpr std::array<std::string_view, 10> kIpvlan = {
+    "master",    "mode",       "flag",   "mtu",           "linkInContainer",
+    "enabledad", "hostAccess", "sysctl", "sysctlInherit", "sysctlProfile"};
 constexpr std::array<std::string_view, 4> kVlan = {"master", "vlanId", "mtu", "linkInContainer"};
 constexpr std::array<std::string_view, 4> kHostDevice = {"device", "hwaddr", "kernelpath",
                                                          "pciBusID"};

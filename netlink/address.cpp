@@ -75,7 +75,7 @@ Message neighbour_message(int type, int flags, const Neighbour& neighbour) {
   ndmsg header{};
   header.ndm_family = kernel_family(neighbour.address.family());
   header.ndm_ifindex = neighbour.link;
-  header.ndm_state = NUD_REACHABLE;
+  header.ndm_state = neighbour.permanent ? NUD_PERMANENT : NUD_REACHABLE;
   Message message(type, flags);
   message.header(header).address(NDA_DST, neighbour.address);
   if (neighbour.mac) {

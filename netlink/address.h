@@ -42,6 +42,7 @@ struct Neighbour {
   IpAddress address;
   std::optional<MacAddress> mac = {};
   int link = 0;
+  bool permanent = false;  // stays until it is removed; else reachable, and to be verified later
 };
 
 enum class DuplicateDetection { kByLink, kNone };
@@ -63,7 +64,7 @@ void add_route(Batch& batch, const Route& route, std::string_view link_name);
 // EEXIST when there is a route to the destination with the same priority in the table.
 void add_only_route(Batch& batch, const Route& route, std::string_view link_name);
 void remove_route(Batch& batch, const Route& route, std::string_view link_name);
-// Adds or replaces; state reachable.
+// Adds or replaces.
 void set_neighbour(Batch& batch, const Neighbour& neighbour);
 void remove_neighbour(Batch& batch, const Neighbour& neighbour);
 

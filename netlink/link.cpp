@@ -48,15 +48,48 @@ void put_mtu(Message& message, std::uint32_t mtu) {
 }
 
 void put_protocol_settings(Message& message, const LinkChange& change) {
-  if (change.arp_notify) {
+  if (change.arp_notify || change.arp_filter) {
     message.nest(AF_INET, [&] {
-      message.nest(IFLA_INET_CONF,
-                   [&] { message.u32(IPV4_DEVCONF_ARP_NOTIFY, *change.arp_notify ? 1 : 0); });
+      message.nest(IFLA_INET_CONF, [&] {
+        if (change.arp_filter) {
+          message.u32(IPV4_DEVCONF_ARPFILTER, *change.arp_filter ? 1 : 0);
+        }
+        if (change.arp_notify) {
+          message.u32(IPV4_DEVCONF_ARP_NOTIFY, *change.arp_notify ? 1 : 0);
+        }
+      });
     });
   }
   if (change.no_ipv6_address) {
     message.nest(AF_INET6, [&] { message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
   }
+}
+
+void put_driver(Message& message, const Macvlan& macvlan) {
+  message.text(IFLA_INFO_KIND, "macvlan").nest(IFLA_INFO_DATA, [&] {
+    message.u32(IFLA_MACVLAN_MODE, static_cast<std::uint32_t>(macvlan.mode));
+    if (macvlan.broadcast_queue_length != 0) {
+      message.u32(IFLA_MACVLAN_BC_QUEUE_LEN, macvlan.broadcast_queue_length);
+    }
+    if (!macvlan.sources.empty()) {
+      message.u32(IFLA_MACVLAN_MACADDR_MODE, MACVLAN_MACADDR_SET);
+      message.nest(IFLA_MACVLAN_MACADDR_DATA, [&] {
+        for (const MacAddress& source : macvlan.sources) {
+          message.mac(IFLA_MACVLAN_MACADDR, source);
+        }
+      });
+    }
+  });
+}
+
+void put_driver(Message& message, const Ipvlan& ipvlan) {
+  const auto put = [&](int attribute, std::uint16_t value) {
+    message.bytes(attribute, {reinterpret_cast<const unsigned char*>(&value), sizeof value});
+  };
+  message.text(IFLA_INFO_KIND, "ipvlan").nest(IFLA_INFO_DATA, [&] {
+    put(IFLA_IPVLAN_MODE, static_cast<std::uint16_t>(ipvlan.mode));
+    put(IFLA_IPVLAN_FLAGS, static_cast<std::uint16_t>(ipvlan.flag));
+  });
 }
 
 void vlan_message(Batch& batch, int type, int port_index, const std::vector<Vlan>& vlans) {
@@ -129,6 +162,31 @@ void create_veth(Batch& batch, const NewVeth& veth) {
                                veth.mtu != 0 ? concat(" and MTU ", veth.mtu) : ""));
 }
 
+void create_child(Batch& batch, const NewChild& child) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  message.header(link_header())
+      .text(IFLA_IFNAME, child.name)
+      .u32(IFLA_LINK, static_cast<std::uint32_t>(child.parent));
+  if (child.mac) {
+    message.mac(IFLA_ADDRESS, *child.mac);
+  }
+  put_mtu(message, child.mtu);
+  if (child.netns >= 0) {
+    message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(child.netns));
+  }
+  message.nest(IFLA_LINKINFO, [&] {
+    std::visit([&](const auto& driver) { put_driver(message, driver); }, child.driver);
+  });
+  const bool is_macvlan = std::holds_alternative<Macvlan>(child.driver);
+  batch.append(message, concat("create ", is_macvlan ? "macvlan " : "ipvlan ", child.name));
+}
+
+void probe_driver(Batch& batch, std::string_view kind) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  message.header(link_header()).nest(IFLA_LINKINFO, [&] { message.text(IFLA_INFO_KIND, kind); });
+  batch.append(message, concat("ask for the driver ", kind));
+}
+
 void change_link(Batch& batch, const LinkChange& change) {
   // RTM_NEWLINK without NLM_F_CREATE also takes IFLA_LINKINFO, which RTM_SETLINK ignores.
   Message message(change.vlan_filtering ? RTM_NEWLINK : RTM_SETLINK, 0);
@@ -139,6 +197,8 @@ void change_link(Batch& batch, const LinkChange& change) {
   message.header(header);
   if (change.index == 0) {
     message.text(IFLA_IFNAME, change.name);
+  } else if (change.new_name) {
+    message.text(IFLA_IFNAME, *change.new_name);
   }
   if (change.mtu) {
     message.u32(IFLA_MTU, *change.mtu);
@@ -162,7 +222,7 @@ void change_link(Batch& batch, const LinkChange& change) {
                    [&] { message.u8(IFLA_BR_VLAN_FILTERING, *change.vlan_filtering ? 1 : 0); });
     });
   }
-  if (change.no_ipv6_address || change.arp_notify) {
+  if (change.no_ipv6_address || change.arp_notify || change.arp_filter) {
     message.nest(IFLA_AF_SPEC, [&] { put_protocol_settings(message, change); });
   }
   batch.append(message,

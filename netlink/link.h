@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/mac_address.h"
@@ -13,6 +14,29 @@
 namespace linnet::netlink {
 
 class Batch;
+
+// What the kernel's macvlan driver takes. Source: Linux, include/uapi/linux/if_link.h (IFLA_MACVLAN_*).
+struct Macvlan {
+  enum class Mode : std::uint32_t {
+    kPrivate = 1,
+    kVepa = 2,
+    kBridge = 4,
+    kPassthru = 8,
+    kSource = 16
+  };
+  Mode mode = Mode::kBridge;
+  std::uint32_t broadcast_queue_length = 0;  // packets, of the parent; 0: the kernel's default
+  std::vector<MacAddress> sources = {};      // senders whose frames are received; kSource only
+};
+
+// What the kernel's ipvlan driver takes. Mode and flag are the parent's: the newest child sets them for all
+// its siblings. Source: Linux, Documentation/networking/ipvlan.rst, drivers/net/ipvlan/ipvlan_main.c.
+struct Ipvlan {
+  enum class Mode : std::uint16_t { kL2 = 0, kL3 = 1, kL3s = 2 };
+  enum class Flag : std::uint16_t { kBridge = 0, kPrivate = 1, kVepa = 2 };
+  Mode mode = Mode::kL2;
+  Flag flag = Flag::kBridge;
+};
 
 // The state of a link as the kernel reports it.
 struct Link {
@@ -37,10 +61,12 @@ struct Link {
   bool all_multicast = false;  // the administrator's flag
   std::uint32_t tx_queue_length = 0;
   int master = 0;  // index, 0: none
-  int peer = 0;    // index of a veth's peer in peer_netns_id's namespace, 0: none
+  int peer = 0;    // index of a veth's peer, or of a child's parent, in its namespace; 0: none
   std::string alias;
   std::optional<Bridge> bridge;
   std::optional<Port> port;
+  std::optional<Macvlan> macvlan;  // without the sources
+  std::optional<Ipvlan> ipvlan;
 };
 
 // A new bridge, up.
@@ -62,6 +88,16 @@ struct NewVeth {
   int master = 0;         // index of the bridge for this end
 };
 
+// A link on top of another one, its parent, which is in this namespace; down.
+struct NewChild {
+  std::string name;
+  int parent = 0;                        // index
+  std::variant<Macvlan, Ipvlan> driver;  // decides the kind
+  std::optional<MacAddress> mac = {};    // absent: the kernel's choice
+  std::uint32_t mtu = 0;                 // 0: the parent's
+  int netns = -1;                        // descriptor of its network namespace; -1: this one
+};
+
 // What to change of a link, found by index, or by name when index is 0. Absent: left as it is.
 struct LinkChange {
   int index = 0;
@@ -76,6 +112,8 @@ struct LinkChange {
   std::optional<std::string> alias = {};
   std::optional<bool> vlan_filtering = {};  // of a bridge
   std::optional<bool> arp_notify = {};      // gratuitous ARP when the link comes up
+  std::optional<bool> arp_filter = {};      // answer ARP only to who is reached over this link
+  std::optional<std::string> new_name = {};
   bool no_ipv6_address = false;  // addr_gen_mode none: no link-local address, no DAD, no MLD
 };
 
@@ -97,6 +135,10 @@ struct Vlan {
 // Requests, appended to a batch.
 void create_bridge(Batch& batch, const NewBridge& bridge);
 void create_veth(Batch& batch, const NewVeth& veth);
+void create_child(Batch& batch, const NewChild& child);
+// What tells whether the kernel has the driver, asking for a child without a parent: EOPNOTSUPP when it has
+// not, EINVAL when it has. Makes nothing.
+void probe_driver(Batch& batch, std::string_view kind);
 void change_link(Batch& batch, const LinkChange& change);
 void change_port(Batch& batch, const PortChange& change);
 void add_vlans(Batch& batch, int port_index, const std::vector<Vlan>& vlans);

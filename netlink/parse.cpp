@@ -23,6 +23,19 @@ void parse_link_info(std::span<const unsigned char> nest, Link& link) {
     link.bridge = Link::Bridge{
         .vlan_filtering = data.number<std::uint8_t>(IFLA_BR_VLAN_FILTERING).value_or(0) != 0};
   }
+  if (link.kind == "macvlan") {
+    const Attributes<IFLA_MACVLAN_MAX> data(info.bytes(IFLA_INFO_DATA));
+    link.macvlan =
+        Macvlan{.mode = Macvlan::Mode{data.number<std::uint32_t>(IFLA_MACVLAN_MODE).value_or(0)},
+                .broadcast_queue_length =
+                    data.number<std::uint32_t>(IFLA_MACVLAN_BC_QUEUE_LEN).value_or(0)};
+  }
+  if (link.kind == "ipvlan") {
+    const Attributes<IFLA_IPVLAN_MAX> data(info.bytes(IFLA_INFO_DATA));
+    link.ipvlan =
+        Ipvlan{.mode = Ipvlan::Mode{data.number<std::uint16_t>(IFLA_IPVLAN_MODE).value_or(0)},
+               .flag = Ipvlan::Flag{data.number<std::uint16_t>(IFLA_IPVLAN_FLAGS).value_or(0)}};
+  }
   if (info.text(IFLA_INFO_SLAVE_KIND) == "bridge" && info.has(IFLA_INFO_SLAVE_DATA)) {
     const Attributes<IFLA_BRPORT_MAX> data(info.bytes(IFLA_INFO_SLAVE_DATA));
     link.port =

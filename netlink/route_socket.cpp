@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "base/text.h"
 #include "netlink/message.h"
@@ -29,6 +30,14 @@ Message link_question(int index, std::string_view name, int flags = 0) {
   // Statistics are most of an answer and nobody here reads them.
   message.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   return message;
+}
+
+Message route_question(unsigned char family) {
+  rtmsg header{};
+  header.rtm_family = family;
+  Message question(RTM_GETROUTE, NLM_F_DUMP);
+  question.header(header);
+  return question;
 }
 
 }  // namespace
@@ -65,23 +74,37 @@ Link RouteSocket::get_link(std::string_view name) {
   throw Error({ENODEV, {}}, concat("look up link ", name));
 }
 
-std::vector<Link> RouteSocket::links(int master) {
-  Message question = link_question(0, {}, NLM_F_DUMP);
-  if (master != 0) {
-    question.u32(IFLA_MASTER, static_cast<std::uint32_t>(master));
-  }
+std::vector<Link> RouteSocket::dump_links(const Message& question) {
   Batch batch;
   batch.append(question, "list links", Batch::Answer::kDump);
   std::vector<Link> found;
   socket_.dump(
       batch, [&] { found.clear(); },
       [&](std::size_t, const nlmsghdr* message) {
-        // Kernels without filtered dumps give every link.
-        if (std::optional<Link> link = parse_link(message);
-            link && (master == 0 || link->master == master)) {
+        if (std::optional<Link> link = parse_link(message)) {
           found.push_back(*std::move(link));
         }
       });
+  return found;
+}
+
+// Kernels without filtered dumps give every link.
+std::vector<Link> RouteSocket::links(int master) {
+  Message question = link_question(0, {}, NLM_F_DUMP);
+  if (master != 0) {
+    question.u32(IFLA_MASTER, static_cast<std::uint32_t>(master));
+  }
+  std::vector<Link> found = dump_links(question);
+  std::erase_if(found, [&](const Link& link) { return master != 0 && link.master != master; });
+  return found;
+}
+
+std::vector<Link> RouteSocket::links_of_kind(std::string_view kind) {
+  Message question = link_question(0, {}, NLM_F_DUMP);
+  question.nest(IFLA_LINKINFO, [&] { question.text(IFLA_INFO_KIND, kind); });
+  std::vector<Link> found = dump_links(question);
+  // A kernel that has no such driver cannot filter by it.
+  std::erase_if(found, [&](const Link& link) { return link.kind != kind; });
   return found;
 }
 
@@ -103,30 +126,46 @@ std::vector<Address> RouteSocket::addresses(int link) {
   return found;
 }
 
+std::vector<Route> RouteSocket::dump_routes(const Message& question) {
+  Batch batch;
+  batch.append(question, "list routes", Batch::Answer::kDump);
+  std::vector<Route> found;
+  socket_.dump(
+      batch, [&] { found.clear(); },
+      [&](std::size_t, const nlmsghdr* message) {
+        const std::vector<Route> routes = parse_routes(message);
+        found.insert(found.end(), routes.begin(), routes.end());
+      });
+  return found;
+}
+
 std::vector<Route> RouteSocket::routes(int link) {
   std::vector<Route> found;
   for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
-    rtmsg header{};
-    header.rtm_family = family;
-    Message question(RTM_GETROUTE, NLM_F_DUMP);
-    question.header(header);
+    Message question = route_question(family);
     if (link != 0) {
       question.u32(RTA_OIF, static_cast<std::uint32_t>(link));
     }
-    Batch batch;
-    batch.append(question, "list routes", Batch::Answer::kDump);
-    const std::size_t before = found.size();
-    socket_.dump(
-        batch, [&] { found.resize(before); },
-        [&](std::size_t, const nlmsghdr* message) {
-          for (Route& route : parse_routes(message)) {
-            if (link == 0 || route.link == link) {
-              found.push_back(std::move(route));
-            }
-          }
-        });
+    std::ranges::copy_if(dump_routes(question), std::back_inserter(found),
+                         [&](const Route& route) { return link == 0 || route.link == link; });
   }
   return found;
+}
+
+std::optional<Route> RouteSocket::find_default_route() {
+  for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
+    Message question = route_question(family);
+    question.u32(RTA_TABLE, RT_TABLE_MAIN);
+    std::vector<Route> routes = dump_routes(question);
+    std::erase_if(routes, [](const Route& route) {
+      return !route.dst.is_default_route() || route.link == 0 || route.table != RT_TABLE_MAIN;
+    });
+    if (const auto best = std::ranges::min_element(routes, {}, &Route::priority);
+        best != routes.end()) {
+      return *best;
+    }
+  }
+  return std::nullopt;
 }
 
 std::vector<Vlan> RouteSocket::vlans(int port_index) {

@@ -25,10 +25,15 @@ class RouteSocket {
 
   // Every link, or the ports of one bridge. Cost: a dump.
   [[nodiscard]] std::vector<Link> links(int master = 0);
+  // The links of one kind. Cost: a dump, in which the kernel leaves the others out.
+  [[nodiscard]] std::vector<Link> links_of_kind(std::string_view kind);
   // Addresses of one link, both families.
   [[nodiscard]] std::vector<Address> addresses(int link);
   // Unicast routes through one link, both families and all tables.
   [[nodiscard]] std::vector<Route> routes(int link);
+  // The default route of the main table: the one with the lowest metric, of the first family that has one,
+  // IPv4 before IPv6. Cost: a dump of the main table.
+  [[nodiscard]] std::optional<Route> find_default_route();
   // VLANs of a bridge port, single ones or ranges as the kernel groups them, ascending.
   [[nodiscard]] std::vector<Vlan> vlans(int port_index);
 
@@ -47,6 +52,8 @@ class RouteSocket {
 
  private:
   [[nodiscard]] std::optional<Link> ask_link(const Message& question, std::string what);
+  [[nodiscard]] std::vector<Link> dump_links(const Message& question);
+  [[nodiscard]] std::vector<Route> dump_routes(const Message& question);
 
   Socket socket_;
 };

@@ -1,5 +1,7 @@
 #include "plugins/attach/result.h"
 
+#include <algorithm>
+
 namespace linnet::attach {
 
 std::vector<Cidr> addresses_of(const cni::Result& result) {
@@ -10,6 +12,22 @@ std::vector<Cidr> addresses_of(const cni::Result& result) {
   return addresses;
 }
 
+const cni::Interface* find_interface(const cni::Result& result, std::string_view name,
+                                     std::string_view sandbox) {
+  const auto found = std::ranges::find_if(result.interfaces, [&](const cni::Interface& entry) {
+    return entry.name == name && (entry.sandbox.empty() == sandbox.empty());
+  });
+  return found == result.interfaces.end() ? nullptr : &*found;
+}
+
+cni::Result own_part(const cni::Result& result, std::string_view ifname) {
+  cni::Result own = result;
+  std::erase_if(own.ips, [&](const cni::IpConfig& ip) {
+    return ip.interface && result.interfaces[*ip.interface].name != ifname;
+  });
+  return own;
+}
+
 cni::Interface describe(const netlink::Link& link, const std::string& sandbox) {
   return {.name = link.name,
           .mac = link.mac.text(),
@@ -17,14 +35,6 @@ cni::Interface describe(const netlink::Link& link, const std::string& sandbox) {
           .sandbox = sandbox,
           .socket_path = {},
           .pci_id = {}};
-}
-
-cni::Result own_part(const cni::Result& prev, const std::string& ifname) {
-  cni::Result own = prev;
-  std::erase_if(own.ips, [&](const cni::IpConfig& ip) {
-    return ip.interface && prev.interfaces[*ip.interface].name != ifname;
-  });
-  return own;
 }
 
 }  // namespace linnet::attach

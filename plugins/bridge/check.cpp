@@ -20,14 +20,6 @@ namespace {
 
 using Problems = std::vector<std::string>;
 
-const cni::Interface* find_interface(const cni::Result& result, std::string_view name,
-                                     std::string_view sandbox) {
-  const auto found = std::ranges::find_if(result.interfaces, [&](const cni::Interface& entry) {
-    return entry.name == name && (entry.sandbox.empty() == sandbox.empty());
-  });
-  return found == result.interfaces.end() ? nullptr : &*found;
-}
-
 void compare_mac(const netlink::Link& link, const cni::Interface* expected, Problems& problems) {
   if (expected != nullptr && !expected->mac.empty() &&
       !equals_ignoring_case(expected->mac, link.mac.text())) {
@@ -49,7 +41,7 @@ std::optional<netlink::Link> check_bridge(netlink::RouteSocket& host, const Conf
     problems.push_back(concat(config.bridge, bridge ? " is not a bridge" : " does not exist"));
     return std::nullopt;
   }
-  compare_mac(*bridge, find_interface(prev, config.bridge, ""), problems);
+  compare_mac(*bridge, attach::find_interface(prev, config.bridge, ""), problems);
   if (!bridge->up) {
     problems.push_back(concat(config.bridge, " is down"));
   }
@@ -102,7 +94,7 @@ void check_vlans(netlink::RouteSocket& host, const netlink::Link& port, const Co
 void check_port(netlink::RouteSocket& host, const netlink::Link& port, const netlink::Link* bridge,
                 const netlink::Link& container, const cni::Result& prev, const Config& config,
                 Problems& problems) {
-  compare_mac(port, find_interface(prev, port.name, ""), problems);
+  compare_mac(port, attach::find_interface(prev, port.name, ""), problems);
   if (bridge != nullptr && port.master != bridge->index) {
     problems.push_back(concat(port.name, " is not a port of ", config.bridge));
   }
@@ -183,7 +175,7 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
         concat(request.ifname, container ? " is not a veth" : " is not in the container"));
     return;
   }
-  compare_mac(*container, find_interface(prev, request.ifname, request.netns), problems);
+  compare_mac(*container, attach::find_interface(prev, request.ifname, request.netns), problems);
   if (container->up == config.leave_container_interface_down) {
     problems.push_back(concat(request.ifname, container->up ? " is up" : " is down"));
   }

@@ -21,6 +21,9 @@ std::string configuration_of(const Scenario& scenario, const std::string& previo
     conf["isGateway"] = true;
     conf["ipMasq"] = scenario.masquerade;
   }
+  if (!scenario.master.empty()) {
+    conf["master"] = scenario.master;
+  }
   if (!scenario.backend.empty()) {
     conf["ipMasqBackend"] = scenario.backend;
   }
@@ -46,6 +49,12 @@ std::vector<Scenario> all_scenarios() {
   for (std::size_t i = 2; i < all.size(); ++i) {
     all[i].plugin = "bridge";
     all[i].masquerade = i > 2;
+  }
+  for (const char* plugin : {"macvlan", "ipvlan"}) {
+    Scenario& child = all.emplace_back();
+    child.name = concat(plugin, "+host-local");
+    child.plugin = plugin;
+    child.master = "uplink0";
   }
   return all;
 }

@@ -17,6 +17,7 @@ struct Scenario {
   bool adds = true;    // ADD and DEL; else VERSION
   bool masquerade = false;
   std::string backend;  // "ipMasqBackend", empty: the plugin's choice
+  std::string master;   // an Ethernet interface of the host that the world makes, empty: none
 };
 
 [[nodiscard]] std::vector<Scenario> all_scenarios();

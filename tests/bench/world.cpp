@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "netlink/route_socket.h"
 
 namespace linnet::bench {
 
@@ -54,6 +55,20 @@ void loopback_up() {
   std::strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP;
   require(::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0, "set lo up");
+}
+
+// A pair whose other end leads nowhere.
+void make_uplink(const std::string& name) {
+  const std::string peer = name + "peer";
+  netlink::Batch batch;
+  netlink::create_veth(
+      batch, {.name = name,
+              .mac = MacAddress::local_from(std::array<unsigned char, 6>{2, 1, 1, 1, 1, 1}),
+              .peer_name = peer,
+              .peer_mac = MacAddress::local_from(std::array<unsigned char, 6>{2, 1, 1, 1, 1, 2})});
+  netlink::change_link(batch, {.name = name, .up = true});
+  netlink::change_link(batch, {.name = peer, .up = true});
+  netlink::RouteSocket().execute(batch);
 }
 
 void enter_own_host() {
@@ -92,6 +107,9 @@ class World::Worker {
 
   void serve(int containers) {
     enter_own_host();
+    if (!scenario_.master.empty()) {
+      make_uplink(scenario_.master);
+    }
     for (int i = 0; i < containers; ++i) {
       containers_.push_back(make_container(i));
     }

@@ -4,6 +4,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -14,6 +15,34 @@ namespace {
 
 const nlmsghdr* header_of_message(const Message& message) {
   return reinterpret_cast<const nlmsghdr*>(message.raw().data());
+}
+
+TEST(ParseLink, ReadsTheModeOfAMacvlanAndOfAnIpvlan) {
+  Message macvlan(RTM_NEWLINK, 0);
+  macvlan.header(ifinfomsg{}).u32(IFLA_LINK, 5).nest(IFLA_LINKINFO, [&] {
+    macvlan.text(IFLA_INFO_KIND, "macvlan").nest(IFLA_INFO_DATA, [&] {
+      macvlan.u32(IFLA_MACVLAN_MODE, MACVLAN_MODE_VEPA).u32(IFLA_MACVLAN_BC_QUEUE_LEN, 77);
+    });
+  });
+  const std::optional<Link> first = parse_link(header_of_message(macvlan));
+  ASSERT_TRUE(first && first->macvlan);
+  EXPECT_EQ(first->peer, 5);
+  EXPECT_EQ(first->macvlan->mode, Macvlan::Mode::kVepa);
+  EXPECT_EQ(first->macvlan->broadcast_queue_length, 77U);
+  EXPECT_FALSE(first->ipvlan);
+
+  Message ipvlan(RTM_NEWLINK, 0);
+  ipvlan.header(ifinfomsg{}).nest(IFLA_LINKINFO, [&] {
+    ipvlan.text(IFLA_INFO_KIND, "ipvlan").nest(IFLA_INFO_DATA, [&] {
+      const std::array<unsigned char, 2> mode = {IPVLAN_MODE_L3S, 0};
+      const std::array<unsigned char, 2> flags = {IPVLAN_F_PRIVATE, 0};
+      ipvlan.bytes(IFLA_IPVLAN_MODE, mode).bytes(IFLA_IPVLAN_FLAGS, flags);
+    });
+  });
+  const std::optional<Link> second = parse_link(header_of_message(ipvlan));
+  ASSERT_TRUE(second && second->ipvlan);
+  EXPECT_EQ(second->ipvlan->mode, Ipvlan::Mode::kL3s);
+  EXPECT_EQ(second->ipvlan->flag, Ipvlan::Flag::kPrivate);
 }
 
 TEST(ParseLink, ReadsAPortOfABridge) {

@@ -1,0 +1,29 @@
+// The verbs of the plugins whose interface is a child of another link (macvlan, ipvlan).
+#pragma once
+
+#include "libcni/request.h"
+#include "libcni/result.h"
+#include "plugins/attach/child_config.h"
+
+namespace linnet::attach {
+
+// Leaves nothing behind when it throws.
+[[nodiscard]] cni::Result add_child(const cni::Request& request, const cni::NetConf& conf,
+                                    const ChildConfig& config);
+
+// Needs neither master nor namespace nor prevResult, and no other key than "ipam". What is gone already is
+// no error, and an error in one part does not keep the others from being removed.
+void del_child(const cni::Request& request, const cni::NetConf& conf, std::string_view kind);
+
+// Throws cni::Error with a sentence for each thing of ADD that the kernel does not show any more.
+void check_child(const cni::Request& request, const cni::NetConf& conf, const ChildConfig& config);
+
+// Leases, and what hostAccess made, of attachments that are not valid any more. The interfaces went with
+// their namespaces.
+void gc_children(const cni::Request& request, const cni::NetConf& conf, std::string_view kind);
+
+// Throws cni::Error(kPluginNotAvailable) when an ADD would fail: the kernel lacks the driver, there is no
+// master, or IPAM has nothing to give.
+void child_status(const cni::Request& request, const cni::NetConf& conf, const ChildConfig& config);
+
+}  // namespace linnet::attach
