@@ -19,7 +19,9 @@ std::string configuration_of(const Scenario& scenario, const std::string& previo
   if (scenario.plugin == "bridge") {
     conf["bridge"] = "bench0";
     conf["isGateway"] = true;
-    conf["ipMasq"] = scenario.masquerade;
+  }
+  if (scenario.masquerade) {
+    conf["ipMasq"] = true;
   }
   if (!scenario.master.empty()) {
     conf["master"] = scenario.master;
@@ -50,6 +52,10 @@ std::vector<Scenario> all_scenarios() {
     all[i].plugin = "bridge";
     all[i].masquerade = i > 2;
   }
+  Scenario& routed = all.emplace_back();
+  routed.name = "ptp+ipMasq+host-local";
+  routed.plugin = "ptp";
+  routed.masquerade = true;
   for (const char* plugin : {"macvlan", "ipvlan"}) {
     Scenario& child = all.emplace_back();
     child.name = concat(plugin, "+host-local");

@@ -170,6 +170,10 @@ std::optional<LeaseFile> find_lease_file(int directory, const std::string& name)
     if (errno == ENOENT) {
       return std::nullopt;
     }
+    // What this process or the machine is short of says nothing about the file.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+      throw SystemError(errno, concat("open lease ", name));
+    }
     lease.foreign = true;
     return lease;
   }

@@ -161,13 +161,24 @@ std::size_t Store::rebuild() {
   return foreign;
 }
 
+// A lease that cannot be looked at is still this owner's: then only the next boot does not recognise it.
+std::optional<LeaseFile> Store::find_unmarked_lease(Number address) const {
+  try {
+    return find_lease_file(folder_.fd(), lease_name(address));
+  } catch (const SystemError&) {
+    return std::nullopt;
+  }
+}
+
 IndexedLease Store::written_lease(Number address, const Owner& owner, const LeaseMark& mark,
                                   const WrittenLease& written) const {
   LeaseFile file;
   file.owner = owner.text();
-  file.mark = mark;
-  if (!written.marked) {
-    file = find_lease_file(folder_.fd(), lease_name(address)).value_or(file);
+  if (written.marked) {
+    file.mark = mark;
+  } else if (const auto present = find_unmarked_lease(address)) {
+    file.inode = present->inode;
+    file.changed = present->changed;
   }
   IndexedLease lease = describe(address, file);
   // Without a mark the index alone remembers the namespace.

@@ -87,6 +87,7 @@ class Store {
   [[nodiscard]] bool is_of_earlier_boot(Number address, const LeaseFile& file,
                                         const std::optional<Index>& previous) const;
   [[nodiscard]] IndexedLease describe(Number address, const LeaseFile& file) const;
+  [[nodiscard]] std::optional<LeaseFile> find_unmarked_lease(Number address) const;
   [[nodiscard]] IndexedLease written_lease(Number address, const Owner& owner,
                                            const LeaseMark& mark,
                                            const WrittenLease& written) const;

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/unique_fd.h"
 #include "tests/unit/host-local/support.h"
 
 namespace linnet::host_local::test {
@@ -40,6 +42,26 @@ TEST(Store, MakesTheFilesThatTheReferenceMakes) {
   EXPECT_EQ(mode_of(network.folder()), 0755U);
   EXPECT_EQ(mode_of(network.file("lock")), 0750U);
   EXPECT_EQ(mode_of(network.file("10.1.0.2")), 0600U);
+}
+
+// Taken for somebody else's, it would stay when its owner is deleted.
+TEST(Store, ALeaseThatCannotBeOpenedForWantOfDescriptorsIsAnErrorAndNotForeign) {
+  const Network network;
+  ASSERT_TRUE(network.open().reserve(number("10.1.0.2"), owner("a"), 0));
+  const UniqueFd folder(::open(network.folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const UniqueFd highest(::dup(folder.get()));
+  const rlimit none{static_cast<rlim_t>(highest.get()) + 1, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  int code = 0;
+  try {
+    (void)find_lease_file(folder.get(), "10.1.0.2");
+  } catch (const SystemError& error) {
+    code = error.code();
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(code, EMFILE);
 }
 
 TEST(Store, OpenedToCleanUpMakesNoFolder) {
