@@ -15,16 +15,31 @@ constexpr std::array<std::string_view, 9> kEveryPlugin = {"cniVersion",   "name"
                                                           "capabilities", "runtimeConfig", "args",
                                                           "prevResult",   "ipam",          "dns"};
 
-constexpr std::array<std::string_view, 19> kBridge = {
-    "bridge",        "isGateway",   "isDefaultGateway",
-    "forceAddress",  "ipMasq",      "ipMasqBackend",
-    "mtu",           "hairpinMode", "promiscMode",
-    "vlan",          "vlanTrunk",   "preserveDefaultVlan",
-    "macspoofchk",   "enabledad",   "disableContainerInterface",
-    "portIsolation", "sysctl",      "sysctlInherit",
-    "sysctlProfile"};
-constexpr std::array<std::string_view, 7> kPtp = {
-    "ipMasq", "ipMasqBackend", "mtu", "enabledad", "sysctl", "sysctlInherit", "sysctlProfile"};
+constexpr std::array<std::string_view, 22> kBridge = {"bridge",
+                                                      "isGateway",
+                                                      "isDefaultGateway",
+                                                      "forceAddress",
+                                                      "ipMasq",
+                                                      "ipMasqBackend",
+                                                      "mtu",
+                                                      "hairpinMode",
+                                                      "promiscMode",
+                                                      "vlan",
+                                                      "vlanTrunk",
+                                                      "preserveDefaultVlan",
+                                                      "macspoofchk",
+                                                      "enabledad",
+                                                      "disableContainerInterface",
+                                                      "portIsolation",
+                                                      "sysctl",
+                                                      "sysctlInherit",
+                                                      "sysctlProfile",
+                                                      "rps",
+                                                      "rpsContainer",
+                                                      "rpsSockFlowEntries"};
+constexpr std::array<std::string_view, 10> kPtp = {
+    "ipMasq",        "ipMasqBackend", "mtu", "enabledad",    "sysctl",
+    "sysctlInherit", "sysctlProfile", "rps", "rpsContainer", "rpsSockFlowEntries"};
 constexpr std::array<std::string_view, 12> kMacvlan = {
     "master",     "mode",      "mtu",        "mac",    "linkInContainer", "bcqueuelen",
     "sourceMacs", "enabledad", "hostAccess", "sysctl", "sysctlInherit",   "sysctlProfile"};

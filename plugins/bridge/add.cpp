@@ -21,7 +21,7 @@ namespace {
 
 void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
                       const cni::Request& request, const cni::Result& result, const Config& config,
-                      cni::Interface& container) {
+                      bool can_follow, cni::Interface& container) {
   const attach::InterfacePlan plan = attach::plan_interface(result);
   const auto sysctls = attach::plan_sysctls(config.sysctls, request.ifname);
   netlink::Sandbox sandbox(host_netns, std::move(netns), [&] {
@@ -31,6 +31,9 @@ void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
   });
   const netlink::Link link = sandbox.socket().get_link(request.ifname);
   container = attach::describe(link, request.netns);
+  if (attach::is_steered(config.steering.container, can_follow)) {
+    sandbox.run([&] { attach::steer_receive(config.steering.container, can_follow, link); });
+  }
   if (!config.leave_container_interface_down) {
     attach::configure_interface(sandbox, link, plan);
   }
@@ -94,6 +97,8 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
     addresses->ask(conf);
   }
   configure_port(host, port, attachment, config);
+  const bool can_follow = attach::prepare_flow_following(config.steering);
+  attach::steer_receive(config.steering.host, can_follow, port);
 
   cni::Result result;
   if (addresses) {
@@ -101,7 +106,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
     complete_addresses(result, config);
   }
   result.interfaces = {attach::describe(bridge, ""), attach::describe(port, ""), {}};
-  set_up_container(host_netns, std::move(sandbox_netns), request, result, config,
+  set_up_container(host_netns, std::move(sandbox_netns), request, result, config, can_follow,
                    result.interfaces[kContainerInterface]);
   if (config.is_gateway && !result.ips.empty()) {
     set_up_gateway(host, bridge, config, result);

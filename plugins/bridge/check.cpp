@@ -189,6 +189,9 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
       attach::interface_problems(sandbox, *container, attach::plan_interface(prev));
   problems.insert(problems.end(), layer3.begin(), layer3.end());
   if (const std::optional<netlink::Link> port = find_port(host, attachment, *container)) {
+    const Problems steering =
+        attach::steering_problems(sandbox, *port, *container, config.steering);
+    problems.insert(problems.end(), steering.begin(), steering.end());
     check_port(host, *port, bridge ? &*bridge : nullptr, *container, prev, config, problems);
     check_rules(attachment, *port, *container, prev, config, problems);
   } else {

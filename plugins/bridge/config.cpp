@@ -118,6 +118,7 @@ Config parse_config(const cni::Request& request, const cni::NetConf& conf) {
       reader.boolean("disableContainerInterface").value_or(false);
   config.port_isolation = reader.boolean("portIsolation").value_or(false);
   config.sysctls = attach::parse_sysctls(conf);
+  config.steering = attach::parse_steering(reader);
   config.ipam_type = conf.ipam_type;
   config.mac = attach::requested_mac(request, conf);
   check_combinations(config, reader, conf);

@@ -9,6 +9,7 @@
 #include "base/mac_address.h"
 #include "libcni/request.h"
 #include "netlink/link.h"
+#include "plugins/attach/steering.h"
 #include "plugins/attach/sysctls.h"
 
 namespace linnet::bridge {
@@ -31,6 +32,7 @@ struct Config {
   bool port_isolation = false;
   std::optional<MacAddress> mac = {};
   attach::SysctlConfig sysctls = {};
+  attach::SteeringConfig steering = {};
   std::string ipam_type = {};  // empty: layer 2 only
 
   [[nodiscard]] bool uses_vlans() const { return vlan != 0 || !trunk.empty(); }

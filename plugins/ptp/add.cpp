@@ -33,7 +33,7 @@ void bring_up_host_end(netlink::RouteSocket& host, const netlink::Link& link,
 
 void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
                       const cni::Request& request, const cni::Result& result, const Config& config,
-                      cni::Interface& container) {
+                      bool can_follow, cni::Interface& container) {
   const attach::InterfacePlan plan = plan_container(result);
   const auto sysctls = attach::plan_sysctls(config.sysctls, request.ifname);
   netlink::Sandbox sandbox(host_netns, std::move(netns), [&] {
@@ -43,6 +43,9 @@ void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
   });
   const netlink::Link link = sandbox.socket().get_link(request.ifname);
   container = attach::describe(link, request.netns);
+  if (attach::is_steered(config.steering.container, can_follow)) {
+    sandbox.run([&] { attach::steer_receive(config.steering.container, can_follow, link); });
+  }
   attach::configure_interface(sandbox, link, plan);
 }
 
@@ -94,10 +97,12 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   transaction.undo_with("release the addresses", [ipam, conf] { ipam.run(cni::Verb::kDel, conf); });
   addresses.ask(conf);
   bring_up_host_end(host, link, attachment);
+  const bool can_follow = attach::prepare_flow_following(config.steering);
+  attach::steer_receive(config.steering.host, can_follow, link);
   cni::Result result = addresses.result(conf);
   complete_addresses(result);
   result.interfaces = {attach::describe(link, ""), {}};
-  set_up_container(host_netns, std::move(sandbox_netns), request, result, config,
+  set_up_container(host_netns, std::move(sandbox_netns), request, result, config, can_follow,
                    result.interfaces[kContainerInterface]);
   set_up_host(host, link, result);
   if (config.ip_masq) {

@@ -88,6 +88,8 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
     return;
   }
   check_host_end(host, *link, prev, problems);
+  const Problems steering = attach::steering_problems(sandbox, *link, *container, config.steering);
+  problems.insert(problems.end(), steering.begin(), steering.end());
   // A pair under another name was made by the reference plugin, with rules of its own.
   if (config.ip_masq && link->name == attach::host_link_name(attachment)) {
     check_masquerade(attachment, prev, problems);

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "libcni/request.h"
+#include "plugins/attach/steering.h"
 #include "plugins/attach/sysctls.h"
 
 namespace linnet::ptp {
@@ -13,6 +14,7 @@ struct Config {
   std::uint32_t mtu = 0;  // bytes, 0: the kernel's default
   bool enable_dad = false;
   attach::SysctlConfig sysctls = {};
+  attach::SteeringConfig steering = {};
 };
 
 // Throws cni::Error that names key, value and way out.
