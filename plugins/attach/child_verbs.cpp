@@ -11,6 +11,7 @@
 #include "netlink/netns.h"
 #include "plugins/attach/attachment.h"
 #include "plugins/attach/child_link.h"
+#include "plugins/attach/container_end.h"
 #include "plugins/attach/host_access.h"
 #include "plugins/attach/interface.h"
 #include "plugins/attach/result.h"
@@ -20,13 +21,14 @@ namespace linnet::attach {
 
 namespace {
 
-void configure(netlink::Sandbox& sandbox, const netlink::Netns& host, const netlink::Link& link,
-               const InterfacePlan& plan, const ChildConfig& config) {
+void configure(netlink::Sandbox& sandbox, const netlink::Netns& host, const cni::Request& request,
+               const netlink::Link& link, const InterfacePlan& plan, const ChildConfig& config,
+               Transaction& transaction) {
   const std::vector<SysctlSetting> sysctls = plan_sysctls(config.sysctls, link.name);
   if (plan.has_ipv6 || !sysctls.empty()) {
     sandbox.run([&] {
       prepare_sysctls(link.name, plan, config.enable_dad ? DadMode::kWait : DadMode::kSkip);
-      apply_sysctls(sysctls, host);
+      apply_sysctls(sysctls, host, request.netns, transaction);
     });
   }
   try {
@@ -89,7 +91,7 @@ class Addition {
         remove_host_access_if_present(attachment, kind);
       });
     }
-    configure(sandbox_, host_netns_, link, plan, config_);
+    configure(sandbox_, host_netns_, request_, link, plan, config_, transaction);
     transaction.commit();
     return result;
   }
@@ -114,9 +116,7 @@ class Addition {
     if (is_layer3(config_.driver)) {
       drop_gateways(result);
     }
-    if (conf_.dns_given && !conf_.dns.empty()) {
-      result.dns = conf_.dns;
-    }
+    take_dns(result, conf_);
   }
 
   void give_host_access(const netlink::Link& uplink, cni::Result& result, InterfacePlan& plan) {
@@ -135,8 +135,6 @@ class Addition {
   netlink::Sandbox sandbox_;
   std::optional<netlink::RouteSocket> host_;  // absent where the uplink is in the container
 };
-
-using Problems = std::vector<std::string>;
 
 void check_driver(const netlink::Link& link, const ChildDriver& wanted, Problems& problems) {
   ChildDriver present;
@@ -205,14 +203,9 @@ Problems problems_of(const cni::Request& request, const cni::NetConf& conf,
   check_link(request, *link, prev, config, problems);
   check_driver(*link, config.driver, problems);
   check_uplink(sandbox, *link, config.uplink, problems);
-  const auto append = [&](const Problems& more) {
-    problems.insert(problems.end(), more.begin(), more.end());
-  };
-  const std::vector<SysctlSetting> sysctls = plan_sysctls(config.sysctls, link->name);
-  sandbox.run([&] { append(sysctl_problems(sysctls)); });
-  append(interface_problems(sandbox, *link, plan_interface(prev)));
+  append(problems, container_end_problems(sandbox, *link, plan_interface(prev), config.sysctls));
   if (config.host_access) {
-    append(host_access_problems(attachment_of(request, conf), kind, addresses_of(prev)));
+    append(problems, host_access_problems(attachment_of(request, conf), kind, addresses_of(prev)));
   }
   return problems;
 }
@@ -261,12 +254,7 @@ void check_child(const cni::Request& request, const cni::NetConf& conf, const Ch
   if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
     ipam->run(cni::Verb::kCheck, conf);
   }
-  const Problems problems = problems_of(request, conf, config);
-  if (!problems.empty()) {
-    throw cni::Error(cni::Code::kInternal,
-                     concat("container ", request.container_id, " on network ", conf.name,
-                            " is not as ADD left it: ", join(problems, "; ")));
-  }
+  throw_if_changed(request, conf, problems_of(request, conf, config));
 }
 
 void gc_children(const cni::Request& request, const cni::NetConf& conf, std::string_view kind) {

@@ -26,4 +26,25 @@ void gc_children(const cni::Request& request, const cni::NetConf& conf, std::str
 // master, or IPAM has nothing to give.
 void child_status(const cni::Request& request, const cni::NetConf& conf, const ChildConfig& config);
 
+// The verbs as a plugin's table has them. `Driver` is netlink::Macvlan or netlink::Ipvlan, `parse` reads the
+// plugin's configuration.
+template <typename Driver, ChildConfig (*parse)(const cni::Request&, const cni::NetConf&)>
+struct ChildVerbs {
+  [[nodiscard]] static cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
+    return add_child(request, conf, parse(request, conf));
+  }
+  static void del(const cni::Request& request, const cni::NetConf& conf) {
+    del_child(request, conf, kind_of(Driver{}));
+  }
+  static void check(const cni::Request& request, const cni::NetConf& conf) {
+    check_child(request, conf, parse(request, conf));
+  }
+  static void gc(const cni::Request& request, const cni::NetConf& conf) {
+    gc_children(request, conf, kind_of(Driver{}));
+  }
+  static void status(const cni::Request& request, const cni::NetConf& conf) {
+    child_status(request, conf, parse(request, conf));
+  }
+};
+
 }  // namespace linnet::attach

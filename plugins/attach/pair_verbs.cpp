@@ -1,8 +1,14 @@
 #include "plugins/attach/pair_verbs.h"
 
+#include <sched.h>
+
+#include <cerrno>
 #include <optional>
 
+#include "base/error.h"
 #include "base/error_list.h"
+#include "base/text.h"
+#include "libcni/error.h"
 #include "plugins/attach/attachment.h"
 #include "plugins/attach/leftovers.h"
 #include "plugins/attach/result.h"
@@ -63,6 +69,20 @@ void gc_pairs(const cni::Request& request, const cni::NetConf& conf) {
     }
   });
   errors.throw_if_any();
+}
+
+void rehearse(const std::function<void(netlink::RouteSocket&)>& make) {
+  try {
+    if (::unshare(CLONE_NEWNET) != 0) {
+      throw SystemError(errno, "make a network namespace");
+    }
+    netlink::RouteSocket socket;
+    make(socket);
+  } catch (const SystemError& error) {
+    throw cni::Error(
+        cni::Code::kPluginNotAvailable,
+        concat("this kernel cannot do what the configuration asks for: ", error.what()));
+  }
 }
 
 }  // namespace linnet::attach

@@ -12,6 +12,12 @@ std::vector<Cidr> addresses_of(const cni::Result& result) {
   return addresses;
 }
 
+void take_dns(cni::Result& result, const cni::NetConf& conf) {
+  if (conf.dns_given && !conf.dns.empty()) {
+    result.dns = conf.dns;
+  }
+}
+
 const cni::Interface* find_interface(const cni::Result& result, std::string_view name,
                                      std::string_view sandbox) {
   const auto found = std::ranges::find_if(result.interfaces, [&](const cni::Interface& entry) {

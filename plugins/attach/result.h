@@ -6,12 +6,16 @@
 #include <vector>
 
 #include "base/ip_address.h"
+#include "libcni/request.h"
 #include "libcni/result.h"
 #include "netlink/link.h"
 
 namespace linnet::attach {
 
 [[nodiscard]] std::vector<Cidr> addresses_of(const cni::Result& result);
+
+// The configuration's "dns" wins over that of IPAM.
+void take_dns(cni::Result& result, const cni::NetConf& conf);
 
 // The entry of the interface `name`; `sandbox` tells one in a container from one on the host (empty). Null
 // when there is none.

@@ -56,7 +56,7 @@ Steering parse_value(cni::ObjectReader& reader, std::string_view key, Steering a
                        ": expected \"auto\", \"off\", \"all\", \"follow\", a list of CPUs such as "
                        "\"0-3,8\", or a mask such as \"0xf\""));
   }
-  return {.mode = Mode::kCpus, .cpus = *std::move(cpus)};
+  return {.mode = Mode::kCpus, .cpus = *std::move(cpus), .key = key};
 }
 
 bool follows(const Steering& steering) {
@@ -75,7 +75,7 @@ netlink::ReceiveSteering plan(const Steering& steering, const netlink::Sysfs& sy
   std::ranges::set_difference(steering.cpus, online, std::inserter(missing, missing.end()));
   if (!missing.empty()) {
     throw cni::Error(cni::Code::kInvalidNetworkConfig,
-                     concat("\"rps\": CPUs ", netlink::cpu_list_text(missing),
+                     concat('"', steering.key, "\": CPUs ", netlink::cpu_list_text(missing),
                             " are not online, which are ", netlink::cpu_list_text(online)));
   }
   return {.cpus = steering.cpus, .flow_count = 0};

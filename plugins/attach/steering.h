@@ -23,7 +23,8 @@ struct Steering {
     kFollow,  // flows go where their readers run, all else as with kAll
   };
   Mode mode = Mode::kOff;
-  netlink::CpuSet cpus = {};  // of kCpus
+  netlink::CpuSet cpus = {};     // of kCpus
+  std::string_view key = "rps";  // for messages
 };
 
 struct SteeringConfig {

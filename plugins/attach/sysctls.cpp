@@ -123,6 +123,24 @@ std::string describe_origin(const SysctlSetting& setting) {
   return setting.origin == SysctlOrigin::kInherited ? " (sysctlInherit)" : "";
 }
 
+// A value that was there before.
+struct SysctlBackup {
+  std::string path;
+  std::string value;
+};
+
+// Newest first; what cannot be restored is a warning. To be called by a thread inside the namespace.
+void restore_sysctls(const std::vector<SysctlBackup>& backup) {
+  for (auto entry = backup.rbegin(); entry != backup.rend(); ++entry) {
+    const SysctlChange change = netlink::change_sysctl(entry->path, entry->value);
+    // Gone with its interface.
+    if (change.error != 0 && change.outcome != Outcome::kAbsent) {
+      log_warning(concat("sysctl ", entry->path, " cannot be set back to ",
+                         linnet::quoted(entry->value), ": ", errno_text(change.error)));
+    }
+  }
+}
+
 // Applies and remembers; restores everything when it is left by an exception.
 class Application {
  public:
@@ -209,8 +227,8 @@ std::vector<SysctlSetting> plan_sysctls(const SysctlConfig& config, const std::s
   return plan;
 }
 
-std::vector<SysctlBackup> apply_sysctls(const std::vector<SysctlSetting>& plan,
-                                        const netlink::Netns& host) {
+void apply_sysctls(const std::vector<SysctlSetting>& plan, const netlink::Netns& host,
+                   const std::string& netns_path, Transaction& transaction) {
   Application application(host);
   std::vector<const SysctlSetting*> again;
   for (const SysctlSetting& setting : plan) {
@@ -221,18 +239,15 @@ std::vector<SysctlBackup> apply_sysctls(const std::vector<SysctlSetting>& plan,
   for (const SysctlSetting* setting : again) {
     application.apply(*setting);
   }
-  return application.commit();
-}
-
-void restore_sysctls(const std::vector<SysctlBackup>& backup) {
-  for (auto entry = backup.rbegin(); entry != backup.rend(); ++entry) {
-    const SysctlChange change = netlink::change_sysctl(entry->path, entry->value);
-    // Gone with its interface.
-    if (change.error != 0 && change.outcome != Outcome::kAbsent) {
-      log_warning(concat("sysctl ", entry->path, " cannot be set back to ",
-                         linnet::quoted(entry->value), ": ", errno_text(change.error)));
-    }
+  std::vector<SysctlBackup> backup = application.commit();
+  if (backup.empty()) {
+    return;
   }
+  transaction.undo_with("restore sysctls", [netns_path, backup = std::move(backup)] {
+    if (const auto netns = netlink::Netns::find(netns_path)) {
+      netlink::Netns::current().run_inside(*netns, [&] { restore_sysctls(backup); });
+    }
+  });
 }
 
 std::vector<std::string> sysctl_problems(const std::vector<SysctlSetting>& plan) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/transaction.h"
 #include "libcni/request.h"
 #include "netlink/netns.h"
 
@@ -67,21 +68,13 @@ using SysctlReader = std::function<std::optional<std::string>(const std::string&
                                                       const std::string& ifname,
                                                       const SysctlReader& read = {});
 
-// A value that was there before.
-struct SysctlBackup {
-  std::string path;
-  std::string value;
-};
-
-// Writes the plan; to be called by a thread inside the namespace, before addresses are up. `host` is the
-// namespace to compare with when a name turns out not to exist. A part of the profile that cannot be set
-// is left out with a warning. Anything else that cannot be set throws cni::Error(kInvalidNetworkConfig)
-// that says which, why, and the way out; all values are then as they were. Returns what undoes it.
-std::vector<SysctlBackup> apply_sysctls(const std::vector<SysctlSetting>& plan,
-                                        const netlink::Netns& host);
-
-// Newest first; what cannot be restored is a warning. To be called by a thread inside the namespace.
-void restore_sysctls(const std::vector<SysctlBackup>& backup);
+// Writes the plan; to be called by a thread inside the namespace at `netns_path`, before addresses are up.
+// `host` is the namespace to compare with when a name turns out not to exist. A part of the profile that
+// cannot be set is left out with a warning. Anything else that cannot be set throws
+// cni::Error(kInvalidNetworkConfig) that says which, why, and the way out; all values are then as they were.
+// `transaction` gets the step that sets them back, for a namespace that is still there.
+void apply_sysctls(const std::vector<SysctlSetting>& plan, const netlink::Netns& host,
+                   const std::string& netns_path, Transaction& transaction);
 
 // What of the plan the kernel does not show, one sentence each; to be called by a thread inside. An
 // inherited value that differs from the host's is only a warning: the host's may have changed since.

@@ -4,7 +4,7 @@
 #include "base/transaction.h"
 #include "libcni/error.h"
 #include "plugins/attach/attachment.h"
-#include "plugins/attach/interface.h"
+#include "plugins/attach/container_end.h"
 #include "plugins/attach/result.h"
 #include "plugins/attach/rules.h"
 #include "plugins/attach/veth.h"
@@ -18,26 +18,6 @@
 namespace linnet::bridge {
 
 namespace {
-
-void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
-                      const cni::Request& request, const cni::Result& result, const Config& config,
-                      bool can_follow, cni::Interface& container) {
-  const attach::InterfacePlan plan = attach::plan_interface(result);
-  const auto sysctls = attach::plan_sysctls(config.sysctls, request.ifname);
-  netlink::Sandbox sandbox(host_netns, std::move(netns), [&] {
-    attach::prepare_sysctls(request.ifname, plan,
-                            config.enable_dad ? attach::DadMode::kWait : attach::DadMode::kSkip);
-    attach::apply_sysctls(sysctls, host_netns);
-  });
-  const netlink::Link link = sandbox.socket().get_link(request.ifname);
-  container = attach::describe(link, request.netns);
-  if (attach::is_steered(config.steering.container, can_follow)) {
-    sandbox.run([&] { attach::steer_receive(config.steering.container, can_follow, link); });
-  }
-  if (!config.leave_container_interface_down) {
-    attach::configure_interface(sandbox, link, plan);
-  }
-}
 
 void set_up_gateway(netlink::RouteSocket& host, const netlink::Link& bridge, const Config& config,
                     cni::Result& result) {
@@ -106,8 +86,15 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
     complete_addresses(result, config);
   }
   result.interfaces = {attach::describe(bridge, ""), attach::describe(port, ""), {}};
-  set_up_container(host_netns, std::move(sandbox_netns), request, result, config, can_follow,
-                   result.interfaces[kContainerInterface]);
+  const netlink::Link container = attach::set_up_container_end(
+      host_netns, std::move(sandbox_netns), request, attach::plan_interface(result),
+      {.dad = config.enable_dad ? attach::DadMode::kWait : attach::DadMode::kSkip,
+       .sysctls = config.sysctls,
+       .steering = config.steering.container,
+       .can_follow = can_follow,
+       .leave_down = config.leave_container_interface_down},
+      transaction);
+  result.interfaces[kContainerInterface] = attach::describe(container, request.netns);
   if (config.is_gateway && !result.ips.empty()) {
     set_up_gateway(host, bridge, config, result);
   }
@@ -115,9 +102,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   if (!config.leave_container_interface_down) {
     wait_until_forwarding(host, port, bridge);
   }
-  if (conf.dns_given && !conf.dns.empty()) {
-    result.dns = conf.dns;
-  }
+  attach::take_dns(result, conf);
   transaction.commit();
   return result;
 }

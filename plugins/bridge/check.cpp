@@ -5,7 +5,8 @@
 #include "netlink/netns.h"
 #include "netlink/sysctl.h"
 #include "plugins/attach/attachment.h"
-#include "plugins/attach/interface.h"
+#include "plugins/attach/container_end.h"
+#include "plugins/attach/problems.h"
 #include "plugins/attach/result.h"
 #include "plugins/attach/rules.h"
 #include "plugins/bridge/config.h"
@@ -18,7 +19,7 @@ namespace linnet::bridge {
 
 namespace {
 
-using Problems = std::vector<std::string>;
+using attach::Problems;
 
 void compare_mac(const netlink::Link& link, const cni::Interface* expected, Problems& problems) {
   if (expected != nullptr && !expected->mac.empty() &&
@@ -180,18 +181,11 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
     problems.push_back(concat(request.ifname, container->up ? " is up" : " is down"));
   }
   compare_mtu(*container, config, problems);
-  const auto sysctls = attach::plan_sysctls(config.sysctls, request.ifname);
-  sandbox.run([&] {
-    const Problems found = attach::sysctl_problems(sysctls);
-    problems.insert(problems.end(), found.begin(), found.end());
-  });
-  const Problems layer3 =
-      attach::interface_problems(sandbox, *container, attach::plan_interface(prev));
-  problems.insert(problems.end(), layer3.begin(), layer3.end());
+  attach::append(problems, attach::container_end_problems(
+                               sandbox, *container, attach::plan_interface(prev), config.sysctls));
   if (const std::optional<netlink::Link> port = find_port(host, attachment, *container)) {
-    const Problems steering =
-        attach::steering_problems(sandbox, *port, *container, config.steering);
-    problems.insert(problems.end(), steering.begin(), steering.end());
+    attach::append(problems,
+                   attach::steering_problems(sandbox, *port, *container, config.steering));
     check_port(host, *port, bridge ? &*bridge : nullptr, *container, prev, config, problems);
     check_rules(attachment, *port, *container, prev, config, problems);
   } else {
@@ -211,11 +205,7 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
   }
   Problems problems;
   check_all(request, conf, config, problems);
-  if (!problems.empty()) {
-    throw cni::Error(cni::Code::kInternal,
-                     concat("container ", request.container_id, " on network ", conf.name,
-                            " is not as ADD left it: ", join(problems, "; ")));
-  }
+  attach::throw_if_changed(request, conf, problems);
 }
 
 }  // namespace linnet::bridge

@@ -1,12 +1,7 @@
-#include <sched.h>
-
-#include <cerrno>
-
-#include "base/error.h"
 #include "base/text.h"
 #include "libcni/error.h"
-#include "netlink/netns.h"
 #include "plugins/attach/attachment.h"
+#include "plugins/attach/pair_verbs.h"
 #include "plugins/attach/rules.h"
 #include "plugins/bridge/config.h"
 #include "plugins/bridge/device.h"
@@ -17,13 +12,7 @@ namespace linnet::bridge {
 
 namespace {
 
-// Makes in a namespace of its own what an ADD makes on the host, so that whatever this kernel lacks shows
-// itself. The namespace goes with the process.
-void rehearse(const Config& config) {
-  if (::unshare(CLONE_NEWNET) != 0) {
-    throw SystemError(errno, "make a network namespace");
-  }
-  netlink::RouteSocket socket;
+void make_pair(netlink::RouteSocket& socket, const Config& config) {
   const netlink::Link bridge = ensure_bridge(socket, config);
   const attach::Attachment attachment = {
       .network = "status", .container_id = "c", .ifname = "eth0"};
@@ -65,13 +54,7 @@ void status(const cni::Request& request, const cni::NetConf& conf) {
   if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
     ipam->run(cni::Verb::kStatus, conf);
   }
-  try {
-    rehearse(config);
-  } catch (const SystemError& error) {
-    throw cni::Error(
-        cni::Code::kPluginNotAvailable,
-        concat("this kernel cannot do what the configuration asks for: ", error.what()));
-  }
+  attach::rehearse([&](netlink::RouteSocket& socket) { make_pair(socket, config); });
 }
 
 }  // namespace linnet::bridge

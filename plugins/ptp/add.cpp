@@ -5,7 +5,7 @@
 #include "libcni/error.h"
 #include "netlink/sysctl.h"
 #include "plugins/attach/attachment.h"
-#include "plugins/attach/interface.h"
+#include "plugins/attach/container_end.h"
 #include "plugins/attach/result.h"
 #include "plugins/attach/rules.h"
 #include "plugins/attach/veth.h"
@@ -29,24 +29,6 @@ void bring_up_host_end(netlink::RouteSocket& host, const netlink::Link& link,
       batch, {.index = link.index, .name = link.name, .alias = attach::owner_alias(attachment)});
   netlink::change_link(batch, {.index = link.index, .name = link.name, .up = true});
   host.execute(batch);
-}
-
-void set_up_container(const netlink::Netns& host_netns, netlink::Netns netns,
-                      const cni::Request& request, const cni::Result& result, const Config& config,
-                      bool can_follow, cni::Interface& container) {
-  const attach::InterfacePlan plan = plan_container(result);
-  const auto sysctls = attach::plan_sysctls(config.sysctls, request.ifname);
-  netlink::Sandbox sandbox(host_netns, std::move(netns), [&] {
-    attach::prepare_sysctls(request.ifname, plan,
-                            config.enable_dad ? attach::DadMode::kWait : attach::DadMode::kSkip);
-    attach::apply_sysctls(sysctls, host_netns);
-  });
-  const netlink::Link link = sandbox.socket().get_link(request.ifname);
-  container = attach::describe(link, request.netns);
-  if (attach::is_steered(config.steering.container, can_follow)) {
-    sandbox.run([&] { attach::steer_receive(config.steering.container, can_follow, link); });
-  }
-  attach::configure_interface(sandbox, link, plan);
 }
 
 void set_up_host(netlink::RouteSocket& host, const netlink::Link& link, const cni::Result& result) {
@@ -102,8 +84,14 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   cni::Result result = addresses.result(conf);
   complete_addresses(result);
   result.interfaces = {attach::describe(link, ""), {}};
-  set_up_container(host_netns, std::move(sandbox_netns), request, result, config, can_follow,
-                   result.interfaces[kContainerInterface]);
+  const netlink::Link container = attach::set_up_container_end(
+      host_netns, std::move(sandbox_netns), request, plan_container(result),
+      {.dad = config.enable_dad ? attach::DadMode::kWait : attach::DadMode::kSkip,
+       .sysctls = config.sysctls,
+       .steering = config.steering.container,
+       .can_follow = can_follow},
+      transaction);
+  result.interfaces[kContainerInterface] = attach::describe(container, request.netns);
   set_up_host(host, link, result);
   if (config.ip_masq) {
     netlink::nft::NftSocket nft;
@@ -113,9 +101,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
     });
     attach::add_masquerade(nft, attachment, attach::addresses_of(result));
   }
-  if (conf.dns_given && !conf.dns.empty()) {
-    result.dns = conf.dns;
-  }
+  attach::take_dns(result, conf);
   transaction.commit();
   return result;
 }

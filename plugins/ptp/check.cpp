@@ -5,7 +5,8 @@
 #include "netlink/netns.h"
 #include "netlink/sysctl.h"
 #include "plugins/attach/attachment.h"
-#include "plugins/attach/interface.h"
+#include "plugins/attach/container_end.h"
+#include "plugins/attach/problems.h"
 #include "plugins/attach/result.h"
 #include "plugins/attach/rules.h"
 #include "plugins/ipam/ipam.h"
@@ -17,7 +18,7 @@ namespace linnet::ptp {
 
 namespace {
 
-using Problems = std::vector<std::string>;
+using attach::Problems;
 
 void check_host_end(netlink::RouteSocket& host, const netlink::Link& link, const cni::Result& prev,
                     Problems& problems) {
@@ -49,13 +50,8 @@ void check_container_end(netlink::Sandbox& sandbox, const netlink::Link& link,
   if (config.mtu != 0 && link.mtu != config.mtu) {
     problems.push_back(concat(link.name, " has MTU ", link.mtu, ", not ", config.mtu));
   }
-  const auto sysctls = attach::plan_sysctls(config.sysctls, link.name);
-  sandbox.run([&] {
-    const Problems found = attach::sysctl_problems(sysctls);
-    problems.insert(problems.end(), found.begin(), found.end());
-  });
-  const Problems layer3 = attach::interface_problems(sandbox, link, plan_container(prev));
-  problems.insert(problems.end(), layer3.begin(), layer3.end());
+  attach::append(problems, attach::container_end_problems(sandbox, link, plan_container(prev),
+                                                          config.sysctls));
 }
 
 void check_masquerade(const attach::Attachment& attachment, const cni::Result& prev,
@@ -88,8 +84,7 @@ void check_all(const cni::Request& request, const cni::NetConf& conf, const Conf
     return;
   }
   check_host_end(host, *link, prev, problems);
-  const Problems steering = attach::steering_problems(sandbox, *link, *container, config.steering);
-  problems.insert(problems.end(), steering.begin(), steering.end());
+  attach::append(problems, attach::steering_problems(sandbox, *link, *container, config.steering));
   // A pair under another name was made by the reference plugin, with rules of its own.
   if (config.ip_masq && link->name == attach::host_link_name(attachment)) {
     check_masquerade(attachment, prev, problems);
@@ -103,11 +98,7 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
   ipam::Plugin(conf.ipam_type, request).run(cni::Verb::kCheck, conf);
   Problems problems;
   check_all(request, conf, config, problems);
-  if (!problems.empty()) {
-    throw cni::Error(cni::Code::kInternal,
-                     concat("container ", request.container_id, " on network ", conf.name,
-                            " is not as ADD left it: ", join(problems, "; ")));
-  }
+  attach::throw_if_changed(request, conf, problems);
 }
 
 }  // namespace linnet::ptp

@@ -1,12 +1,5 @@
-#include <sched.h>
-
-#include <cerrno>
-
-#include "base/error.h"
-#include "base/text.h"
-#include "libcni/error.h"
-#include "netlink/route_socket.h"
 #include "plugins/attach/attachment.h"
+#include "plugins/attach/pair_verbs.h"
 #include "plugins/attach/rules.h"
 #include "plugins/ipam/ipam.h"
 #include "plugins/ptp/config.h"
@@ -16,13 +9,7 @@ namespace linnet::ptp {
 
 namespace {
 
-// Makes in a namespace of its own what an ADD makes on the host, so that whatever this kernel lacks shows
-// itself. The namespace goes with the process.
-void rehearse(const Config& config) {
-  if (::unshare(CLONE_NEWNET) != 0) {
-    throw SystemError(errno, "make a network namespace");
-  }
-  netlink::RouteSocket socket;
+void make_pair(netlink::RouteSocket& socket, const Config& config) {
   const attach::Attachment attachment = {
       .network = "status", .container_id = "c", .ifname = "eth0"};
   netlink::Batch pair;
@@ -43,13 +30,7 @@ void rehearse(const Config& config) {
 void status(const cni::Request& request, const cni::NetConf& conf) {
   const Config config = parse_config(conf);
   ipam::Plugin(conf.ipam_type, request).run(cni::Verb::kStatus, conf);
-  try {
-    rehearse(config);
-  } catch (const SystemError& error) {
-    throw cni::Error(
-        cni::Code::kPluginNotAvailable,
-        concat("this kernel cannot do what the configuration asks for: ", error.what()));
-  }
+  attach::rehearse([&](netlink::RouteSocket& socket) { make_pair(socket, config); });
 }
 
 }  // namespace linnet::ptp

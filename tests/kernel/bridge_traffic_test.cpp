@@ -14,7 +14,6 @@ namespace {
 using cni::Json;
 using testing::HasSubstr;
 
-// The host has an uplink to a namespace "outside", which knows no way back to the containers.
 class BridgeTraffic : public HostTest {
  protected:
   void SetUp() override {
@@ -22,17 +21,9 @@ class BridgeTraffic : public HostTest {
     if (IsSkipped()) {
       return;
     }
-    for (const char* name : {"c1", "c2", "outside"}) {
-      make_container(name);
-    }
-    must_run(
-        {"ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", "outside"});
-    must_run({"ip", "addr", "add", "192.0.2.1/24", "dev", "up0"});
-    must_run({"ip", "addr", "add", "2001:db8::1/64", "dev", "up0", "nodad"});
-    must_run({"ip", "-n", "outside", "addr", "add", "192.0.2.9/24", "dev", "out0"});
-    must_run({"ip", "-n", "outside", "addr", "add", "2001:db8::9/64", "dev", "out0", "nodad"});
-    must_run({"ip", "link", "set", "up0", "up"});
-    must_run({"ip", "-n", "outside", "link", "set", "out0", "up"});
+    make_container("c1");
+    make_container("c2");
+    make_outside();
   }
 
   // The source addresses that arrive at `netns` while `action` runs, counted by a rule there.

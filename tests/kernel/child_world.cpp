@@ -1,5 +1,7 @@
 #include "tests/kernel/child_world.h"
 
+#include <algorithm>
+#include <iterator>
 #include <ostream>
 
 namespace linnet::test {
@@ -65,13 +67,6 @@ std::string ChildWorld::everything() {
   return text;
 }
 
-std::string ChildWorld::check_message(const Json& conf, const Json& prev_result) const {
-  const ProgramOutput output =
-      call({.verb = "CHECK", .conf = with(conf, {{"prevResult", prev_result}})});
-  EXPECT_EQ(output.exit_code, output.standard_output.empty() ? 0 : 1);
-  return output.standard_output.empty() ? "" : output.json()["msg"].get<std::string>();
-}
-
 std::string ChildWorld::refusal(const Json& conf, int code) const {
   const ProgramOutput output = call({.verb = "ADD", .conf = conf});
   EXPECT_EQ(output.exit_code, 1) << output.standard_output;
@@ -95,5 +90,35 @@ void ChildTest::SetUp() {
   }
   must_run({"ip", "link", "delete", "probe0"});
 }
+
+namespace {
+
+std::vector<ChildCase> cases_with(bool (*wanted)(const ChildCase&)) {
+  std::vector<ChildCase> cases;
+  std::ranges::copy_if(child_cases(), std::back_inserter(cases), wanted);
+  return cases;
+}
+
+std::string name_of(const testing::TestParamInfo<ChildCase>& one) { return one.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Mode, ChildMode, testing::ValuesIn(child_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Mode, ChildTest, testing::ValuesIn(cases_with([](const ChildCase& one) {
+                           return one.thorough;
+                         })),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Mode, ChildHostAccess,
+                         testing::ValuesIn(cases_with([](const ChildCase& one) {
+                           return one.host_access && one.thorough;
+                         })),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Mode, ChildHostTraffic,
+                         testing::ValuesIn(cases_with([](const ChildCase& one) {
+                           return one.host_access && one.siblings_talk;
+                         })),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Mode, ChildFailures, testing::Values(child_cases().front()), name_of);
+INSTANTIATE_TEST_SUITE_P(Mode, ChildExample, testing::Values(child_cases().front()), name_of);
+
+}  // namespace
 
 }  // namespace linnet::test

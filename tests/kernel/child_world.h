@@ -45,9 +45,6 @@ class ChildWorld : public HostTest {
 
   // The world of the host, and the links of the containers.
   [[nodiscard]] static std::string everything();
-  // The message of CHECK, empty when it passes.
-  [[nodiscard]] std::string check_message(const cni::Json& conf,
-                                          const cni::Json& prev_result) const;
   // The message of an ADD that must fail.
   [[nodiscard]] std::string refusal(const cni::Json& conf, int code) const;
 };
@@ -74,5 +71,15 @@ class ChildTest : public ChildWorld, public ::testing::WithParamInterface<ChildC
     return subnet6(child()) + std::to_string(host);
   }
 };
+
+// In every mode.
+class ChildMode : public ChildTest {};
+// In the modes that allow hostAccess.
+class ChildHostAccess : public ChildTest {};
+// In every mode that allows hostAccess and in which the interfaces of one master talk.
+class ChildHostTraffic : public ChildTest {};
+// In one mode: the steps are the same in all.
+class ChildFailures : public ChildTest {};
+class ChildExample : public ChildTest {};
 
 }  // namespace linnet::test

@@ -154,15 +154,7 @@ TEST_F(Macvlan, TheReferencesInterfaceIsCheckedAndRemoved) {
   if (reference_folder().empty()) {
     GTEST_SKIP() << "needs the reference plugins (package containernetworking-plugins)";
   }
-  const Json conf = conf_with({{"cniVersion", "1.0.0"}});
-  const std::string before = everything();
-  const std::string own_path = plugin_path_;
-  plugin_path_ = reference_folder();
-  const Json result = add(conf);
-  plugin_path_ = own_path;
-  EXPECT_EQ(check_message(conf, result), "");
-  del(conf, "c1", result);
-  EXPECT_EQ(everything(), before);
+  expect_takes_over_from_reference(conf_with({{"cniVersion", "1.0.0"}}), everything);
 }
 
 }  // namespace

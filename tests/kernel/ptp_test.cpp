@@ -35,38 +35,9 @@ class Ptp : public HostTest {
     if (IsSkipped()) {
       return;
     }
-    for (const char* name : {"c1", "c2", "outside"}) {
-      make_container(name);
-    }
-    must_run(
-        {"ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", "outside"});
-    must_run({"ip", "addr", "add", "192.0.2.1/24", "dev", "up0"});
-    must_run({"ip", "addr", "add", "2001:db8::1/64", "dev", "up0", "nodad"});
-    must_run({"ip", "-n", "outside", "addr", "add", "192.0.2.9/24", "dev", "out0"});
-    must_run({"ip", "-n", "outside", "addr", "add", "2001:db8::9/64", "dev", "out0", "nodad"});
-    must_run({"ip", "link", "set", "up0", "up"});
-    must_run({"ip", "-n", "outside", "link", "set", "out0", "up"});
-  }
-
-  // A new pair takes a moment until it speaks IPv6 both ways.
-  static void wait_for_the_outside() {
-    for (int i = 0; i < 10 && !ping("outside", "2001:db8::1"); ++i) {
-    }
-    for (int i = 0; i < 10 && !ping("", "2001:db8::9"); ++i) {
-    }
-  }
-
-  // What all containers share is there then: the tables' fixed rules, forwarding.
-  std::string world_with_shared_things(const Json& conf) {
-    del(conf, "c2", add(conf, "c2"));
-    return world();
-  }
-
-  std::string check_message(const Json& conf, const Json& prev_result) {
-    const ProgramOutput output =
-        call({.verb = "CHECK", .conf = with(conf, {{"prevResult", prev_result}})});
-    EXPECT_EQ(output.exit_code, output.standard_output.empty() ? 0 : 1);
-    return output.standard_output.empty() ? "" : output.json()["msg"].get<std::string>();
+    make_container("c1");
+    make_container("c2");
+    make_outside();
   }
 
   static std::set<std::string> destinations(const std::string& netns, const std::string& family) {
@@ -160,7 +131,14 @@ TEST_F(Ptp, AnAddThatFailsLeavesNothing) {
     EXPECT_EQ(world(), before);
   };
   must_run({"ip", "route", "add", "10.22.0.3/32", "dev", "up0"});
-  fails(conf, "the host has a route to 10.22.0.3/32 already");
+  const auto timeout = [] {
+    return must_run({"ip", "netns", "exec", "c1", "cat", "/proc/sys/net/ipv4/tcp_fin_timeout"});
+  };
+  const std::string timeout_before = timeout();
+  // Fails when the container's end is done.
+  fails(with(conf, {{"sysctl", {{"net.ipv4.tcp_fin_timeout", "17"}}}}),
+        "the host has a route to 10.22.0.3/32 already");
+  EXPECT_EQ(timeout(), timeout_before);
   must_run({"ip", "route", "delete", "10.22.0.3/32", "dev", "up0"});
   Json own_gateway = unnumbered_conf();
   own_gateway["ipam"]["addresses"][0]["gateway"] = "10.77.0.5";
@@ -170,6 +148,18 @@ TEST_F(Ptp, AnAddThatFailsLeavesNothing) {
   fails(no_ipam, "\\\"ipam\\\": missing");
   fails(with(conf, {{"sysctl", {{"net.ipv4.tcp_fin_timeout", "soon"}}}}), "tcp_fin_timeout");
   EXPECT_THAT(ip("c1", {"link", "show"}).dump(), Not(HasSubstr("eth0")));
+}
+
+TEST_F(Ptp, AFailureAtAnyStepOfAddLeavesNothingBehind) {
+  if (!has_program("strace")) {
+    GTEST_SKIP() << "needs strace, to make system calls fail";
+  }
+  const Json conf = with(ptp_conf(), {{"ipMasq", true},
+                                      {"rps", "0"},
+                                      {"rpsContainer", "0"},
+                                      {"sysctl", {{"net.ipv4.tcp_fin_timeout", "17"}}}});
+  static_cast<void>(world_with_shared_things(conf));
+  fail_each_step_of_add(conf, world);
 }
 
 TEST_F(Ptp, CheckNamesWhatIsGone) {
@@ -215,14 +205,8 @@ TEST_F(Ptp, DelRemovesWhatTheReferencePluginMade) {
     GTEST_SKIP() << "needs the reference plugins (package containernetworking-plugins)";
   }
   const Json conf = with(ptp_conf(), {{"cniVersion", "1.0.0"}});
-  const std::string before = world_with_shared_things(conf);
-  const std::string own_path = plugin_path_;
-  plugin_path_ = reference_folder();
-  const Json result = add(conf);
-  plugin_path_ = own_path;
-  EXPECT_EQ(check_message(conf, result), "");
-  del(conf, "c1", result);
-  EXPECT_EQ(world(), before);
+  static_cast<void>(world_with_shared_things(conf));
+  expect_takes_over_from_reference(conf, world);
 }
 
 }  // namespace

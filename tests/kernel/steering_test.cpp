@@ -208,7 +208,7 @@ TEST_P(Steering, RefusesWhatIsNoSetOfOnlineCpusAndLeavesNothing) {
               HasSubstr("\"rpsContainer\": \"0x0\""));
   EXPECT_THAT(message("ADD", conf({{"rps", "0,4000"}})), HasSubstr("CPUs 4000 are not online"));
   EXPECT_THAT(message("ADD", conf({{"rpsContainer", "4000"}})),
-              HasSubstr("CPUs 4000 are not online"));
+              HasSubstr("\"rpsContainer\": CPUs 4000 are not online"));
   EXPECT_EQ(world(), before);
 }
 

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 
 namespace linnet::test {
@@ -200,6 +201,82 @@ void HostTest::del(const Json& conf, const std::string& container, const Json& p
   const ProgramOutput output = call({.verb = "DEL", .container = container, .conf = with_result});
   EXPECT_EQ(output.exit_code, 0) << output.standard_output << output.standard_error;
   EXPECT_EQ(output.standard_output, "");
+}
+
+std::string HostTest::check_message(const Json& conf, const Json& prev_result) const {
+  Json with_result = conf;
+  with_result["prevResult"] = prev_result;
+  const ProgramOutput output = call({.verb = "CHECK", .conf = with_result});
+  EXPECT_EQ(output.exit_code, output.standard_output.empty() ? 0 : 1);
+  return output.standard_output.empty() ? "" : output.json()["msg"].get<std::string>();
+}
+
+std::string HostTest::world_with_shared_things(const Json& conf) const {
+  del(conf, "c2", add(conf, "c2"));
+  return world();
+}
+
+void HostTest::fail_each_step_of_add(const Json& conf,
+                                     const std::function<std::string()>& state) const {
+  const std::string before = state();
+  int failures = 0;
+  for (const std::string syscall :
+       {"sendto", "recvmmsg", "setns", "socket", "openat", "clone3", "flock"}) {
+    for (int nth = 1; nth <= 24; ++nth) {
+      const std::string inject = concat("inject=", syscall, ":error=ENOBUFS:when=", nth);
+      const Call injected = {.verb = "ADD",
+                             .conf = conf,
+                             // The leak checker needs the ptrace that strace has.
+                             .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}},
+                             .wrapper = {"strace", "-o", "/run/trace", "-e", inject}};
+      const ProgramOutput output = call(injected);
+      if (read_file("/run/trace", std::size_t{64} << 20U).find("INJECTED") == std::string::npos) {
+        del(conf);
+        break;
+      }
+      // A process that cannot return to its namespace ends where it stands; DEL clears up.
+      const bool ended_at_once = output.exit_code > 128;
+      if (output.exit_code == 0 || ended_at_once) {
+        del(conf);
+      } else {
+        ++failures;
+      }
+      ASSERT_EQ(state(), before) << inject << "\n"
+                                 << output.standard_output << output.standard_error;
+    }
+  }
+  EXPECT_GT(failures, 20);
+}
+
+void HostTest::expect_takes_over_from_reference(const Json& conf,
+                                                const std::function<std::string()>& state) {
+  const std::string before = state();
+  const std::string own_path = plugin_path_;
+  plugin_path_ = reference_folder();
+  const Json result = add(conf);
+  plugin_path_ = own_path;
+  EXPECT_EQ(check_message(conf, result), "");
+  del(conf, "c1", result);
+  EXPECT_EQ(state(), before);
+}
+
+void HostTest::make_outside() const {
+  make_container("outside");
+  must_run(
+      {"ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", "outside"});
+  must_run({"ip", "addr", "add", "192.0.2.1/24", "dev", "up0"});
+  must_run({"ip", "addr", "add", "2001:db8::1/64", "dev", "up0", "nodad"});
+  must_run({"ip", "-n", "outside", "addr", "add", "192.0.2.9/24", "dev", "out0"});
+  must_run({"ip", "-n", "outside", "addr", "add", "2001:db8::9/64", "dev", "out0", "nodad"});
+  must_run({"ip", "link", "set", "up0", "up"});
+  must_run({"ip", "-n", "outside", "link", "set", "out0", "up"});
+}
+
+void HostTest::wait_for_the_outside() {
+  for (int i = 0; i < 10 && !ping("outside", "2001:db8::1"); ++i) {
+  }
+  for (int i = 0; i < 10 && !ping("", "2001:db8::9"); ++i) {
+  }
 }
 
 Json HostTest::ip(const std::string& netns, std::vector<std::string> arguments) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -43,6 +44,29 @@ class HostTest : public ::testing::Test {
   // DEL, which must succeed, with prevResult when it is not null.
   void del(const cni::Json& conf, const std::string& container = "c1",
            const cni::Json& prev_result = {}) const;
+
+  // The message of CHECK, empty when it passes.
+  [[nodiscard]] std::string check_message(const cni::Json& conf,
+                                          const cni::Json& prev_result) const;
+
+  // world() after an ADD and DEL of c2, so that what containers share is there: a bridge and its gateway
+  // address, the tables' fixed rules, forwarding.
+  [[nodiscard]] std::string world_with_shared_things(const cni::Json& conf) const;
+
+  // Makes the nth system call of a kind fail, for every n of an ADD: `state` stays as it was, whether the
+  // plugin reports the failure or can do without the call. Needs strace.
+  void fail_each_step_of_add(const cni::Json& conf,
+                             const std::function<std::string()>& state) const;
+
+  // The DEL of this build and CHECK before it understand what ADD of the reference plugin made.
+  void expect_takes_over_from_reference(const cni::Json& conf,
+                                        const std::function<std::string()>& state);
+
+  // A namespace "outside" (192.0.2.9, 2001:db8::9) at the host's uplink up0 (192.0.2.1, 2001:db8::1), which
+  // knows no way back to the containers.
+  void make_outside() const;
+  // A new pair takes a moment until it speaks IPv6 both ways.
+  static void wait_for_the_outside();
 
   // `ip -j` in a namespace ("" is the host).
   [[nodiscard]] static cni::Json ip(const std::string& netns, std::vector<std::string> arguments);

@@ -15,6 +15,7 @@
 #include "netlink/error.h"
 #include "netlink/netns.h"
 #include "plugins/attach/interface.h"
+#include "plugins/attach/problems.h"
 #include "plugins/attach/sysctls.h"
 #include "plugins/meta/tuning/allow_list.h"
 #include "plugins/meta/tuning/backup.h"
@@ -100,18 +101,16 @@ void update_result(cni::Result& result, const std::string& ifname, const Config&
 }
 
 void change_interface(const cni::Request& request, const cni::NetConf& conf, const Config& config,
-                      netlink::Sandbox& sandbox, Transaction& transaction) {
-  const netlink::Link link = sandbox.socket().get_link(request.ifname);
-  netlink::LinkChange before = plan_restoration(config, link);
-  before.index = link.index;
+                      netlink::RouteSocket& socket, Transaction& transaction) {
+  const netlink::Link link = socket.get_link(request.ifname);
   const std::string path = backup_path(config.data_dir, request);
-  write_backup(path, backup_text(before, conf.name));
+  write_backup(path, backup_text(plan_restoration(config, link), conf.name));
   transaction.undo_with(concat("remove ", path), [path] { remove_backup_if_present(path); });
   transaction.undo_with(concat("restore ", link.name),
-                        [&sandbox, before] { restore_link(sandbox.socket(), before); });
+                        [request, path] { restore_attachment(request, path); });
   netlink::Batch batch;
   netlink::change_link(batch, plan_change(config, link));
-  sandbox.socket().execute(batch);
+  socket.execute(batch);
 }
 
 std::vector<std::string> link_problems(const netlink::Link& link, const Config& config) {
@@ -150,16 +149,12 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   cni::Result result = *conf.prev_result;
   update_result(result, request.ifname, config);
   const netlink::Netns host = netlink::Netns::current();
-  std::vector<attach::SysctlBackup> before;
-  netlink::Sandbox sandbox(host, attach::open_netns(request),
-                           [&] { before = attach::apply_sysctls(sysctls, host); });
-  // The sandbox outlives the transaction that refers to it.
   Transaction transaction;
-  transaction.undo_with("restore sysctls", [&sandbox, before] {
-    sandbox.run([&] { attach::restore_sysctls(before); });
+  netlink::Sandbox sandbox(host, attach::open_netns(request), [&] {
+    attach::apply_sysctls(sysctls, host, request.netns, transaction);
   });
   if (config.changes_link()) {
-    change_interface(request, conf, config, sandbox, transaction);
+    change_interface(request, conf, config, sandbox.socket(), transaction);
   }
   transaction.commit();
   return result;
@@ -188,16 +183,11 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
   netlink::Sandbox sandbox(host, attach::open_netns(request),
                            [&] { problems = attach::sysctl_problems(sysctls); });
   if (const std::optional<netlink::Link> link = sandbox.socket().find_link(request.ifname)) {
-    const std::vector<std::string> more = link_problems(*link, config);
-    problems.insert(problems.end(), more.begin(), more.end());
+    attach::append(problems, link_problems(*link, config));
   } else {
     problems.push_back(concat(request.ifname, " is not in the container"));
   }
-  if (!problems.empty()) {
-    throw cni::Error(cni::Code::kInternal,
-                     concat("container ", request.container_id, " on network ", conf.name,
-                            " is not as ADD left it: ", join(problems, "; ")));
-  }
+  attach::throw_if_changed(request, conf, problems);
 }
 
 void gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
