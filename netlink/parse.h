@@ -19,6 +19,8 @@ namespace linnet::netlink {
 [[nodiscard]] std::optional<Address> parse_address(const nlmsghdr* message, int link);
 // The unicast routes of one message: several for a multipath route.
 [[nodiscard]] std::vector<Route> parse_routes(const nlmsghdr* message);
+// The answer to a question about one destination; absent for a route that sends nothing.
+[[nodiscard]] std::optional<RouteLookup> parse_route_lookup(const nlmsghdr* message);
 [[nodiscard]] std::vector<Vlan> parse_vlans(const nlmsghdr* message, int port_index);
 
 }  // namespace linnet::netlink

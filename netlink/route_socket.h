@@ -34,6 +34,8 @@ class RouteSocket {
   // The default route of the main table: the one with the lowest metric, of the first family that has one,
   // IPv4 before IPv6. Cost: a dump of the main table.
   [[nodiscard]] std::optional<Route> find_default_route();
+  // Absent when there is no route, or one that refuses.
+  [[nodiscard]] std::optional<RouteLookup> look_up_route(const IpAddress& destination);
   // VLANs of a bridge port, single ones or ranges as the kernel groups them, ascending.
   [[nodiscard]] std::vector<Vlan> vlans(int port_index);
 

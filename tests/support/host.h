@@ -54,9 +54,10 @@ class HostTest : public ::testing::Test {
   [[nodiscard]] std::string world_with_shared_things(const cni::Json& conf) const;
 
   // Makes the nth system call of a kind fail, for every n of an ADD: `state` stays as it was, whether the
-  // plugin reports the failure or can do without the call. Needs strace.
-  void fail_each_step_of_add(const cni::Json& conf,
-                             const std::function<std::string()>& state) const;
+  // plugin reports the failure or can do without the call. More than `reported` of them are reported. Needs
+  // strace.
+  void fail_each_step_of_add(const cni::Json& conf, const std::function<std::string()>& state,
+                             int reported = 20) const;
 
   // The DEL of this build and CHECK before it understand what ADD of the reference plugin made.
   void expect_takes_over_from_reference(const cni::Json& conf,
