@@ -55,6 +55,19 @@ std::string_view key_in_comment(std::string_view comment) {
                                                                      : std::string_view{};
 }
 
+// The names behind the key may be cut off, the key is not: it proves what they say.
+bool is_of_container(std::string_view comment, std::string_view container_id) {
+  constexpr std::string_view kBefore = ", if: ";
+  const std::string_view key = key_in_comment(comment);
+  const std::size_t start = comment.find(kBefore);
+  if (key.empty() || start == std::string_view::npos) {
+    return false;
+  }
+  const std::string_view rest = comment.substr(start + kBefore.size());
+  const std::string_view ifname = rest.substr(0, rest.find(", id: "));
+  return key.substr(kHashDigits + 1) == sha512_hex(concat(ifname, ':', container_id), kHashDigits);
+}
+
 std::string_view key_in_alias(std::string_view alias) {
   if (!alias.starts_with(kAliasPrefix)) {
     return {};

@@ -38,6 +38,8 @@ struct Attachment {
 // The owner key in an alias or comment; empty for one that is not ours.
 [[nodiscard]] std::string_view key_in_comment(std::string_view comment);
 [[nodiscard]] std::string_view key_in_alias(std::string_view alias);
+// Whether the comment is that of an attachment of the same container, be it in another network.
+[[nodiscard]] bool is_of_container(std::string_view comment, std::string_view container_id);
 
 // "veth" and eleven hexadecimal digits: DEL finds the link without namespace, prevResult or state file.
 // NetworkManager leaves names with this prefix alone.

@@ -129,6 +129,48 @@ TEST_F(Portmap, APortOfAnotherContainerIsRefusedWithItsName) {
   publish(portmap_conf({kDns, kWeb}, other), "c2");
 }
 
+// Podman gives all mappings of a container to each of its networks.
+TEST_F(Portmap, APortInSeveralNetworksOfAContainerPassesFromOneToTheNext) {
+  const auto in_network = [&](const std::string& name, const std::string& verb) {
+    const std::string ifname = "eth" + name;
+    const Json result = {{"cniVersion", "1.0.0"},
+                         {"interfaces", {{{"name", ifname}, {"sandbox", "/run/netns/c1"}}}},
+                         {"ips", {{{"interface", 0}, {"address", "10.9" + name + ".0.2/24"}}}}};
+    Json other = conf({kWeb, kDns});
+    other["name"] = "net" + name;
+    other["prevResult"] = result;
+    return call({.verb = verb, .conf = other, .ifname = ifname});
+  };
+  const auto served_by = [&](const std::string& address) {
+    const std::string map = must_run({"nft", "list", "map", "inet", "linnet_portmap", "ports4"});
+    return count(map, ": " + address + " . 80") + count(map, ": " + address + " . 53");
+  };
+  const Json first = conf({kWeb, kDns});
+  publish(first);
+  for (const char* name : {"2", "3"}) {
+    ASSERT_EQ(in_network(name, "ADD").exit_code, 0);
+    EXPECT_EQ(in_network(name, "ADD").exit_code, 0) << "once more";
+    EXPECT_EQ(in_network(name, "CHECK").exit_code, 0);
+  }
+  EXPECT_EQ(served_by("10.22.0.2"), 2U);
+  expect_refused(portmap_conf(Json::array({kWeb}), attach("c2")), "is redirected to 10.22.0.2",
+                 "c2");
+  // One that waits goes without a trace, one that serves hands over.
+  ASSERT_EQ(in_network("2", "DEL").exit_code, 0);
+  EXPECT_EQ(served_by("10.22.0.2"), 2U);
+  ASSERT_EQ(in_network("2", "ADD").exit_code, 0);
+  del(first);
+  EXPECT_EQ(served_by("10.22.0.2"), 0U);
+  EXPECT_EQ(served_by("10.92.0.2") + served_by("10.93.0.2"), 2U);
+  EXPECT_EQ(in_network("2", "CHECK").exit_code, 0);
+  EXPECT_EQ(in_network("3", "CHECK").exit_code, 0);
+  ASSERT_EQ(in_network("2", "DEL").exit_code, 0);
+  EXPECT_EQ(served_by("10.93.0.2"), 2U);
+  ASSERT_EQ(in_network("3", "DEL").exit_code, 0);
+  EXPECT_THAT(rules(), Not(HasSubstr("8080")));
+  EXPECT_THAT(rules(), Not(HasSubstr("id: c1")));
+}
+
 TEST_F(Portmap, ASecondAddOfTheSameAttachmentReplacesTheFirst) {
   publish(conf({kWeb, kDns}));
   const std::string once = world();

@@ -136,13 +136,9 @@ void add_jump(nft::Transaction& transaction, std::string_view from, std::string_
 }
 
 void add_maps(nft::Transaction& transaction, const Scope& scope) {
-  const nft::FieldType address = protocol_of(scope.family).type;
-  const nft::Fields port = {nft::FieldType::kInetProtocol, nft::FieldType::kInetService};
-  const nft::Fields target = {address, nft::FieldType::kInetService};
-  transaction.add_set(kTable, {.name = scope.ports_map(), .key = port, .data = target}, true);
-  transaction.add_set(
-      kTable, {.name = scope.host_ports_map(), .key = {address, port[0], port[1]}, .data = target},
-      true);
+  for (const std::string& map : {scope.ports_map(), scope.host_ports_map()}) {
+    add_port_map(transaction, map, map);
+  }
 }
 
 // A mapping of one address wins over one of every address.
@@ -240,6 +236,20 @@ void add_base(nft::Transaction& transaction) {
                                   .expressions = std::move(expressions),
                                   .comment = loops_rule_name(family)});
   }
+}
+
+void add_port_map(nft::Transaction& transaction, const std::string& name, std::string_view like) {
+  const bool single = like.starts_with("host_ports");
+  const std::size_t digit = single ? sizeof "host_ports" - 1 : sizeof "ports" - 1;
+  const nft::FieldType address =
+      like.substr(digit, 1) == "4" ? nft::FieldType::kIpv4Address : nft::FieldType::kIpv6Address;
+  nft::Fields key = {nft::FieldType::kInetProtocol, nft::FieldType::kInetService};
+  if (single) {
+    key.insert(key.begin(), address);
+  }
+  transaction.add_set(
+      kTable,
+      {.name = name, .key = std::move(key), .data = {address, nft::FieldType::kInetService}}, true);
 }
 
 void add_scope(nft::Transaction& transaction, const Scope& scope) {

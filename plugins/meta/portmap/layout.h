@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "netlink/nftables.h"
@@ -16,6 +17,9 @@ inline const netlink::nft::Table kTable = {.family = netlink::nft::TableFamily::
 // The table, its chains, and what has no conditions. The maps are made exclusively, so that of two plugins
 // that race only one adds the rules (the other's transaction ends with EEXIST).
 void add_base(netlink::nft::Transaction& transaction);
+// A map for what the ports or host_ports map `like` is for.
+void add_port_map(netlink::nft::Transaction& transaction, const std::string& name,
+                  std::string_view like);
 // Maps and rules of conditions; nothing for a scope without.
 void add_scope(netlink::nft::Transaction& transaction, const Scope& scope);
 void add_hairpin(netlink::nft::Transaction& transaction, const Hairpin& hairpin);

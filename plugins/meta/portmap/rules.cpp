@@ -4,12 +4,14 @@
 #include <cerrno>
 #include <functional>
 #include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "base/transaction.h"
 #include "libcni/error.h"
 #include "plugins/meta/portmap/layout.h"
+#include "plugins/meta/portmap/waiting.h"
 
 namespace linnet::portmap {
 
@@ -20,9 +22,6 @@ namespace {
 // A transaction may lose races against other plugins that make the same sets; more than a few rounds mean
 // that something else is wrong.
 constexpr int kAttempts = 8;
-
-// The name of a set to elements of it.
-using Elements = std::map<std::string, std::vector<nft::Element>>;
 
 bool owned(const nft::Element& element, const attach::Attachment& attachment) {
   return attach::key_in_comment(element.comment) == attach::owner_key(attachment);
@@ -104,6 +103,7 @@ void commit_removal(nft::NftSocket& socket, const Elements& elements) {
   if (transaction.empty()) {
     return;
   }
+  let_waiting_follow(socket, elements, transaction);
   const netlink::Ack ack = socket.commit(std::move(transaction));
   if (ack.ok()) {
     return;
@@ -136,7 +136,7 @@ void refuse_ports_of_others(const Elements& present, const attach::Attachment& a
   for (const auto& [set, list] : present) {
     for (const nft::Element& element : list) {
       const std::optional<Redirect> redirect = redirect_of(set, element);
-      if (redirect && !owned(element, attachment)) {
+      if (redirect && !attach::is_of_container(element.comment, attachment.container_id)) {
         throw cni::Error(
             cni::Code::kInvalidNetworkConfig,
             concat("\"runtimeConfig.portMappings\": ", redirect->text(), " is redirected to ",
@@ -165,18 +165,28 @@ void add_missing_sets(nft::Transaction& transaction, const Plan& plan,
       add_hairpin(transaction, hairpin);
     }
   }
+  for (const SetElements& list : plan.ports) {
+    if (is_waiting_map(list.set) && missing(list.set)) {
+      add_waiting_map(transaction, list.set);
+    }
+  }
 }
 
-// What is in the way of the plan: all of the attachment's own, and what dead owners of its addresses left.
-Elements find_obstacles(nft::NftSocket& socket, const Plan& plan,
-                        const attach::Attachment& attachment) {
+// What is in the way of a plan: all of the attachment's own, and what dead owners of its addresses left.
+struct Obstacles {
+  Elements elements;
+  Elements taken;  // ports that another attachment of the container has
+};
+
+Obstacles find_obstacles(nft::NftSocket& socket, const Plan& plan,
+                         const attach::Attachment& attachment) {
   const Elements present = find_planned(socket, plan);
   refuse_ports_of_others(present, attachment);
-  Elements obstacles = find_owned(socket, plan, attachment);
+  Obstacles obstacles{find_owned(socket, plan, attachment), {}};
   for (const auto& [set, list] : present) {
     for (const nft::Element& element : list) {
       if (!owned(element, attachment)) {
-        obstacles[set].push_back(element);
+        (redirect_of(set, element) ? obstacles.taken : obstacles.elements)[set].push_back(element);
       }
     }
   }
@@ -186,18 +196,19 @@ Elements find_obstacles(nft::NftSocket& socket, const Plan& plan,
 void put_rules(nft::NftSocket& socket, const Plan& plan, const attach::Attachment& attachment) {
   bool with_sets = false;
   Elements obstacles;
+  Plan placed = plan;
   for (int attempt = 1;; ++attempt) {
     nft::Transaction transaction;
     if (with_sets) {
-      add_missing_sets(transaction, plan, socket.list_sets(kTable));
+      add_missing_sets(transaction, placed, socket.list_sets(kTable));
     }
     remove(transaction, obstacles);
-    for (const auto* lists : {&plan.ports, &plan.sources}) {
+    for (const auto* lists : {&placed.ports, &placed.sources}) {
       for (const SetElements& list : *lists) {
         transaction.add_elements(kTable, list.set, list.elements);
       }
     }
-    transaction.add_element(kTable, kAttachmentsMap, plan.record);
+    transaction.add_element(kTable, kAttachmentsMap, placed.record);
     if (attempt == kAttempts) {
       socket.execute(std::move(transaction));
       return;
@@ -212,8 +223,23 @@ void put_rules(nft::NftSocket& socket, const Plan& plan, const attach::Attachmen
     // ENOENT: a set is missing, or an obstacle has gone. EEXIST: there is an obstacle, or somebody made
     // the set first.
     with_sets = ack.error == ENOENT;
-    obstacles = find_obstacles(socket, plan, attachment);
+    Obstacles found = find_obstacles(socket, plan, attachment);
+    placed = found.taken.empty() ? plan : move_to_waiting(socket, plan, found.taken, attachment);
+    obstacles = std::move(found.elements);
   }
+}
+
+// Those of the attachment in maps for the ones that wait, under the names of the maps they wait for.
+Elements find_waiting(nft::NftSocket& socket, const attach::Attachment& attachment) {
+  Elements waiting;
+  for (auto& [set, list] :
+       search(socket, [&](const nft::Element& element) { return owned(element, attachment); })) {
+    if (is_waiting_map(set)) {
+      std::vector<nft::Element>& all = waiting[set.substr(set.find('_') + 1)];
+      all.insert(all.end(), list.begin(), list.end());
+    }
+  }
+  return waiting;
 }
 
 }  // namespace
@@ -255,7 +281,7 @@ std::vector<Redirect> collect_rules(nft::NftSocket& socket, const std::string& n
 attach::Problems rule_problems(nft::NftSocket& socket, const Plan& plan,
                                const attach::Attachment& attachment) {
   attach::Problems problems;
-  const Elements present = find_planned(socket, plan);
+  Elements present = find_planned(socket, plan);
   const auto has = [&](const std::string& set, const nft::Element& wanted) {
     const auto list = present.find(set);
     return list != present.end() &&
@@ -264,8 +290,14 @@ attach::Problems rule_problems(nft::NftSocket& socket, const Plan& plan,
                     owned(element, attachment);
            });
   };
+  bool looked_for_waiting = false;
   for (const SetElements& list : plan.ports) {
     for (const nft::Element& element : list.elements) {
+      if (!has(list.set, element) && !std::exchange(looked_for_waiting, true)) {
+        for (auto& [set, waiting] : find_waiting(socket, attachment)) {
+          present[set].insert(present[set].end(), waiting.begin(), waiting.end());
+        }
+      }
       if (!has(list.set, element)) {
         problems.push_back(concat(redirect_of(list.set, element)->text(), " is not redirected"));
       }
