@@ -130,6 +130,7 @@ ObjectReader::ObjectReader(const Json& object, std::string path)
 
 ObjectReader::ObjectReader(const Json& object, std::string path, Code code)
     : object_(object), path_(std::move(path)), code_(code) {
+  asked_.reserve(8);
   if (!object_.is_object()) {
     const std::string name = path_.empty() ? "the document" : concat('"', path_, '"');
     throw Error(code_, concat(name, ": expected an object, got ", describe(object_)));

@@ -5,6 +5,9 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
+#include <array>
+
 namespace linnet::netlink::nft {
 
 namespace {
@@ -140,11 +143,13 @@ void put_comment(Message& message, int attribute, const std::string& comment) {
   if (comment.empty()) {
     return;
   }
-  const std::string text = comment.substr(0, kLongestComment - 1);
-  std::vector<unsigned char> data = {kCommentType, static_cast<unsigned char>(text.size() + 1)};
-  data.insert(data.end(), text.begin(), text.end());
-  data.push_back(0);
-  message.bytes(attribute, data);
+  // Two bytes of header, the text, a zero.
+  std::array<unsigned char, 2 + kLongestComment> data{};
+  const std::size_t length = std::min(comment.size(), kLongestComment - 1);
+  data[0] = kCommentType;
+  data[1] = static_cast<unsigned char>(length + 1);
+  std::copy_n(comment.begin(), length, data.begin() + 2);
+  message.bytes(attribute, std::span(data).first(2 + length + 1));
 }
 
 std::string comment_in(std::span<const unsigned char> user_data) {

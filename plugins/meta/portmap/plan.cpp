@@ -43,6 +43,8 @@ std::string suffix_of(const Conditions& conditions) {
 nft::Element redirect_element(const PortMapping& mapping, std::uint16_t offset,
                               const IpAddress& container, const std::string& comment) {
   nft::Element element{.key = {}, .comment = comment};
+  element.key.reserve(container.bytes().size() + 2 * kPadded);
+  element.data.reserve(container.bytes().size() + kPadded);
   if (mapping.host_ip && !mapping.host_ip->is_unspecified()) {
     append(element.key, *mapping.host_ip);
   }
@@ -55,7 +57,9 @@ nft::Element redirect_element(const PortMapping& mapping, std::uint16_t offset,
 
 // The same mapping twice is one; the same port to two places is an error.
 void remove_duplicates(SetElements& list) {
-  std::ranges::stable_sort(list.elements, {}, &nft::Element::key);
+  if (!std::ranges::is_sorted(list.elements, {}, &nft::Element::key)) {
+    std::ranges::stable_sort(list.elements, {}, &nft::Element::key);
+  }
   const auto same = std::ranges::unique(list.elements, [&](const auto& a, const auto& b) {
     if (a.key != b.key) {
       return false;

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "base/error.h"
@@ -101,24 +102,24 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   const attach::Attachment attachment = attach::attachment_of(request, conf);
   const std::vector<Cidr> addresses = addresses_in(request, conf);
   warn_of_mappings_without_address(config, addresses);
-  const Plan plan = make_plan(config, addresses, attachment);
-  if (plan.empty()) {
+  const auto plan = std::make_shared<const Plan>(make_plan(config, addresses, attachment));
+  if (plan->empty()) {
     return *conf.prev_result;
   }
   refuse_ports_in_use(config, addresses);
   netlink::RouteSocket host;
   nft::NftSocket nft;
   Transaction transaction;
-  add_rules(nft, plan, attachment);
+  add_rules(nft, *plan, attachment);
   transaction.undo_with("remove published ports", [plan, attachment] {
     nft::NftSocket socket;
-    remove_rules_if_present(socket, plan, attachment);
+    remove_rules_if_present(socket, *plan, attachment);
   });
   // After the rules, which keep the link's neighbours away from 127.0.0.1.
   if (const std::optional<std::string> sysctl = localhost_sysctl(host, config, addresses)) {
     netlink::ensure_sysctl(*sysctl, "1");
   }
-  forget_flows([&] { forget_flows_before(redirects_of(plan), host); });
+  forget_flows([&] { forget_flows_before(redirects_of(*plan), host); });
   transaction.commit();
   return *conf.prev_result;
 }
