@@ -181,6 +181,16 @@ void create_child(Batch& batch, const NewChild& child) {
   batch.append(message, concat("create ", is_macvlan ? "macvlan " : "ipvlan ", child.name));
 }
 
+void create_ifb(Batch& batch, const NewIfb& ifb) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  ifinfomsg header = link_header();
+  set_flag(header, IFF_UP, true);
+  message.header(header).text(IFLA_IFNAME, ifb.name).mac(IFLA_ADDRESS, ifb.mac);
+  put_mtu(message, ifb.mtu);
+  message.u32(IFLA_TXQLEN, 0).nest(IFLA_LINKINFO, [&] { message.text(IFLA_INFO_KIND, "ifb"); });
+  batch.append(message, concat("create ifb ", ifb.name));
+}
+
 void probe_driver(Batch& batch, std::string_view kind) {
   Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   message.header(link_header()).nest(IFLA_LINKINFO, [&] { message.text(IFLA_INFO_KIND, kind); });

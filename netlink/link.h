@@ -98,6 +98,13 @@ struct NewChild {
   int netns = -1;                        // descriptor of its network namespace; -1: this one
 };
 
+// A link whose queueing discipline packets of other links pass (mirred); up, with no queue of its own.
+struct NewIfb {
+  std::string name;
+  MacAddress mac;
+  std::uint32_t mtu = 0;  // 0: the kernel's default
+};
+
 // What to change of a link, found by index, or by name when index is 0. Absent: left as it is.
 struct LinkChange {
   int index = 0;
@@ -136,6 +143,7 @@ struct Vlan {
 void create_bridge(Batch& batch, const NewBridge& bridge);
 void create_veth(Batch& batch, const NewVeth& veth);
 void create_child(Batch& batch, const NewChild& child);
+void create_ifb(Batch& batch, const NewIfb& ifb);
 // What tells whether the kernel has the driver, asking for a child without a parent: EOPNOTSUPP when it has
 // not, EINVAL when it has. Makes nothing.
 void probe_driver(Batch& batch, std::string_view kind);
