@@ -1,5 +1,6 @@
 #include "netlink/route_socket.h"
 
+#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
@@ -166,6 +167,27 @@ std::vector<Route> RouteSocket::routes(int link) {
     }
     std::ranges::copy_if(dump_routes(question), std::back_inserter(found),
                          [&](const Route& route) { return link == 0 || route.link == link; });
+  }
+  return found;
+}
+
+std::vector<Rule> RouteSocket::rules() {
+  std::vector<Rule> found;
+  for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
+    fib_rule_hdr header{};
+    header.family = family;
+    Message question(RTM_GETRULE, NLM_F_DUMP);
+    question.header(header);
+    Batch batch;
+    batch.append(question, "list rules", Batch::Answer::kDump);
+    const std::size_t before = found.size();
+    socket_.dump(
+        batch, [&] { found.resize(before); },
+        [&](std::size_t, const nlmsghdr* message) {
+          if (const std::optional<Rule> rule = parse_rule(message)) {
+            found.push_back(*rule);
+          }
+        });
   }
   return found;
 }

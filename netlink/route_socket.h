@@ -9,6 +9,7 @@
 
 #include "netlink/address.h"
 #include "netlink/link.h"
+#include "netlink/rule.h"
 #include "netlink/socket.h"
 #include "netlink/tc.h"
 
@@ -33,11 +34,13 @@ class RouteSocket {
   [[nodiscard]] std::vector<Link> links_of_kind(std::string_view kind);
   // Addresses of one link, both families.
   [[nodiscard]] std::vector<Address> addresses(int link);
-  // Unicast routes through one link, both families and all tables.
+  // Unicast routes through one link, or all for 0, both families and all tables.
   [[nodiscard]] std::vector<Route> routes(int link);
   // The default route of the main table: the one with the lowest metric, of the first family that has one,
   // IPv4 before IPv6. Cost: a dump of the main table.
   [[nodiscard]] std::optional<Route> find_default_route();
+  // Policy routing rules that look up a table, both families.
+  [[nodiscard]] std::vector<Rule> rules();
   // VLANs of a bridge port, single ones or ranges as the kernel groups them, ascending.
   [[nodiscard]] std::vector<Vlan> vlans(int port_index);
 

@@ -55,8 +55,10 @@ class HostTest : public ::testing::Test {
 
   // Makes the nth system call of a kind fail, for every n of an ADD: `state` stays as it was, whether the
   // plugin reports the failure or can do without the call. Needs strace.
-  void fail_each_step_of_add(const cni::Json& conf,
-                             const std::function<std::string()>& state) const;
+  void fail_each_step_of_add(const cni::Json& conf, const std::function<std::string()>& state,
+                             const std::vector<std::string>& syscalls = {
+                                 "sendto", "recvmmsg", "setns", "socket", "openat", "clone3",
+                                 "flock"}) const;
 
   // The DEL of this build and CHECK before it understand what ADD of the reference plugin made.
   void expect_takes_over_from_reference(const cni::Json& conf,

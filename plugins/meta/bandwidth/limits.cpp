@@ -88,9 +88,12 @@ Link create_ifb(RouteSocket& host, const attach::Attachment& attachment, const L
   const std::string name = ifb_name(attachment);
   const auto hash = sha512(concat("ifb mac\n", attach::owner_key(attachment)));
   netlink::Batch batch;
-  netlink::create_ifb(
-      batch,
-      {.name = name, .mac = MacAddress::local_from(std::span(hash).first<6>()), .mtu = end.mtu});
+  netlink::create_device(batch, {.name = name,
+                                 .kind = "ifb",
+                                 .mac = MacAddress::local_from(std::span(hash).first<6>()),
+                                 .mtu = end.mtu,
+                                 .tx_queue_length = 0,
+                                 .up = true});
   netlink::change_link(batch, {.name = name, .alias = attach::owner_alias(attachment)});
   // Before the attempt: an answer that is lost may be that of a link that was made.
   transaction.undo_with(concat("remove ", name), [attachment] {
