@@ -40,6 +40,13 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
+// What the kernel does with packets to one address.
+struct RouteLookup {
+  bool local = false;    // an address of the host itself
+  bool on_link = false;  // neither local nor through a gateway
+  int link = 0;          // index of the outgoing link
+};
+
 struct Neighbour {
   IpAddress address;
   std::optional<MacAddress> mac = {};

@@ -172,8 +172,16 @@ std::vector<Flow> ConntrackSocket::list_flows(const FlowFilter& filter) {
 }
 
 std::size_t ConntrackSocket::remove_flows(const FlowFilter& filter) {
+  return remove_flows(filter, [](const Flow&) { return true; });
+}
+
+std::size_t ConntrackSocket::remove_flows(const FlowFilter& filter,
+                                          const std::function<bool(const Flow&)>& wanted) {
   Batch batch;
   for (const auto& [flow, original] : list_entries(filter)) {
+    if (!wanted(flow)) {
+      continue;
+    }
     Message message = conntrack_message(IPCTNL_MSG_CT_DELETE, 0, filter.family);
     message.bytes(CTA_TUPLE_ORIG | NLA_F_NESTED, original);
     message.be32(CTA_ID, flow.id);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -52,6 +53,9 @@ class ConntrackSocket {
   // Forgets the matching flows and returns how many they were; one that ends meanwhile is no error. One
   // dump and, if any matches, one more datagram. Throws Error.
   std::size_t remove_flows(const FlowFilter& filter);
+  // Of the matching flows only those that `wanted` picks.
+  std::size_t remove_flows(const FlowFilter& filter,
+                           const std::function<bool(const Flow&)>& wanted);
 
  private:
   // `original` is the tuple as the kernel sent it, which is how it wants it back: tuples of ICMP have other

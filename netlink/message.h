@@ -121,6 +121,10 @@ class Attributes {
     std::memcpy(&value, bytes(attribute).data(), sizeof value);
     return value;
   }
+  [[nodiscard]] std::optional<std::uint32_t> be32(int attribute) const {
+    const std::optional<std::uint32_t> value = number<std::uint32_t>(attribute);
+    return value ? std::optional(__builtin_bswap32(*value)) : std::nullopt;
+  }
   [[nodiscard]] std::optional<std::uint64_t> be64(int attribute) const {
     const std::optional<std::uint64_t> value = number<std::uint64_t>(attribute);
     return value ? std::optional(__builtin_bswap64(*value)) : std::nullopt;

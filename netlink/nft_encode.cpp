@@ -2,6 +2,7 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 
 namespace linnet::netlink::nft {
@@ -40,7 +41,9 @@ void put_data(Message& message, const Mask& mask) {
       .be32(NFTA_BITWISE_DREG, kRegister)
       .be32(NFTA_BITWISE_LEN, static_cast<std::uint32_t>(mask.mask.size()));
   put_value(message, NFTA_BITWISE_MASK, mask.mask);
-  put_value(message, NFTA_BITWISE_XOR, std::vector<unsigned char>(mask.mask.size()));
+  std::vector<unsigned char> flip = mask.flip;
+  flip.resize(mask.mask.size());
+  put_value(message, NFTA_BITWISE_XOR, flip);
 }
 
 void put_data(Message& message, const Compare& compare) {
@@ -70,6 +73,14 @@ void put_data(Message& message, const DestinationNat& nat) {
   }
 }
 
+void put_data(Message& message, const ConntrackLoad& load) {
+  message.be32(NFTA_CT_DREG, kRegister).be32(NFTA_CT_KEY, load.key);
+}
+
+void put_data(Message& message, const MetaStore& store) {
+  message.be32(NFTA_META_KEY, store.key).be32(NFTA_META_SREG, kRegister);
+}
+
 void put_data(Message& message, const Verdict& verdict) {
   message.be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
   message.nest(NFTA_IMMEDIATE_DATA, [&] {
@@ -82,9 +93,22 @@ void put_data(Message& message, const Verdict& verdict) {
   });
 }
 
+// The kernel's structures of matches are padded to 8 bytes.
+void put_data(Message& message, const XtablesMatch& match) {
+  std::vector<unsigned char> info = match.info;
+  info.resize((info.size() + 7) & ~std::size_t{7});
+  message.text(NFTA_MATCH_NAME, match.name)
+      .be32(NFTA_MATCH_REV, match.revision)
+      .bytes(NFTA_MATCH_INFO, info);
+}
+
+void put_data(Message&, const Counter&) {}
+
 std::string_view name_of(const Expression& expression) {
-  constexpr std::string_view kNames[] = {"meta",   "payload", "fib",  "bitwise", "cmp",
-                                         "lookup", "lookup",  "masq", "nat",     "immediate"};
+  constexpr std::string_view kNames[] = {"meta",   "payload", "fib",   "bitwise", "cmp",
+                                         "lookup", "lookup",  "masq",  "nat",     "immediate",
+                                         "ct",     "meta",    "match", "counter"};
+  static_assert(std::size(kNames) == std::variant_size_v<Expression>);
   return kNames[expression.index()];
 }
 

@@ -1,6 +1,7 @@
 #include "netlink/nft_parse.h"
 
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 
 #include "netlink/message.h"
@@ -20,15 +21,33 @@ void for_each_element(std::span<const unsigned char> nest, Each&& each) {
   }
 }
 
-std::string jump_of(std::span<const unsigned char> expression) {
+// The text of the comment match of iptables: 256 bytes, cut at the first zero.
+std::string comment_of_match(const Attributes<NFTA_MATCH_MAX>& match) {
+  return match.text(NFTA_MATCH_NAME) == "comment" ? match.text(NFTA_MATCH_INFO) : std::string();
+}
+
+void parse_expression(std::span<const unsigned char> expression, Rule& rule) {
   const Attributes<NFTA_EXPR_MAX> attributes(expression);
-  if (attributes.text(NFTA_EXPR_NAME) != "immediate") {
-    return {};
+  const std::string name = attributes.text(NFTA_EXPR_NAME);
+  const std::span<const unsigned char> body = attributes.bytes(NFTA_EXPR_DATA);
+  std::span<const unsigned char> value;
+  if (name == "immediate") {
+    const Attributes<NFTA_DATA_MAX> data(
+        Attributes<NFTA_IMMEDIATE_MAX>(body).bytes(NFTA_IMMEDIATE_DATA));
+    const Attributes<NFTA_VERDICT_MAX> verdict(data.bytes(NFTA_DATA_VERDICT));
+    if (std::string chain = verdict.text(NFTA_VERDICT_CHAIN); !chain.empty()) {
+      rule.jump = std::move(chain);
+    }
+    value = data.bytes(NFTA_DATA_VALUE);
+  } else if (name == "cmp") {
+    value = Attributes<NFTA_DATA_MAX>(Attributes<NFTA_CMP_MAX>(body).bytes(NFTA_CMP_DATA))
+                .bytes(NFTA_DATA_VALUE);
+  } else if (name == "match" && rule.comment.empty()) {
+    rule.comment = comment_of_match(Attributes<NFTA_MATCH_MAX>(body));
   }
-  const Attributes<NFTA_IMMEDIATE_MAX> immediate(attributes.bytes(NFTA_EXPR_DATA));
-  const Attributes<NFTA_DATA_MAX> data(immediate.bytes(NFTA_IMMEDIATE_DATA));
-  const Attributes<NFTA_VERDICT_MAX> verdict(data.bytes(NFTA_DATA_VERDICT));
-  return verdict.text(NFTA_VERDICT_CHAIN);
+  if (!value.empty()) {
+    rule.values.emplace_back(value.begin(), value.end());
+  }
 }
 
 }  // namespace
@@ -38,12 +57,9 @@ Rule parse_rule(const nlmsghdr* message) {
   Rule rule;
   rule.handle = attributes.be64(NFTA_RULE_HANDLE).value_or(0);
   rule.comment = comment_in(attributes.bytes(NFTA_RULE_USERDATA));
-  for_each_element(attributes.bytes(NFTA_RULE_EXPRESSIONS),
-                   [&](std::span<const unsigned char> expression) {
-                     if (std::string jump = jump_of(expression); !jump.empty()) {
-                       rule.jump = std::move(jump);
-                     }
-                   });
+  for_each_element(
+      attributes.bytes(NFTA_RULE_EXPRESSIONS),
+      [&](std::span<const unsigned char> expression) { parse_expression(expression, rule); });
   return rule;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/text.h"
@@ -29,6 +30,9 @@ Message batch_border(int type) {
 bool is_about(const nlmsghdr* message, int type) {
   return header_of<nfgenmsg>(message, NFNL_SUBSYS_NFTABLES << 8 | type) != nullptr;
 }
+
+// A kernel without the address family knows no table of it.
+bool is_absence(const Ack& ack) { return ack.error == ENOENT || ack.error == EAFNOSUPPORT; }
 
 std::uint32_t length_of(FieldType field) {
   switch (field) {
@@ -68,22 +72,41 @@ std::uint32_t type_of(const Fields& fields) {
   return type;
 }
 
+// A list is one attribute, whose length is a 16-bit number. An element is at most this long: two values of
+// a few registers, a comment, and the headers.
+constexpr std::size_t kElementsPerMessage = 200;
+static_assert(kElementsPerMessage * (2 * 64 + 128 + 40) < 65535);
+// Answers that fit into the receive buffer together.
+constexpr std::size_t kQuestionsPerDatagram = 32;
+
 Message element_message(int type, int flags, const Table& table, const std::string& set,
-                        const Element& element) {
+                        std::span<const Element> elements) {
   Message message = nft_message(type, flags, table);
   message.text(NFTA_SET_ELEM_LIST_TABLE, table.name).text(NFTA_SET_ELEM_LIST_SET, set);
   message.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
-    message.nest(NFTA_LIST_ELEM, [&] {
-      message.nest(NFTA_SET_ELEM_KEY, [&] { message.bytes(NFTA_DATA_VALUE, element.key); });
-      if (!element.data.empty()) {
-        message.nest(NFTA_SET_ELEM_DATA, [&] { message.bytes(NFTA_DATA_VALUE, element.data); });
-      }
-      if (type == NFT_MSG_NEWSETELEM) {
-        put_comment(message, NFTA_SET_ELEM_USERDATA, element.comment);
-      }
-    });
+    for (const Element& element : elements) {
+      message.nest(NFTA_LIST_ELEM, [&] {
+        message.nest(NFTA_SET_ELEM_KEY, [&] { message.bytes(NFTA_DATA_VALUE, element.key); });
+        if (!element.data.empty() && type == NFT_MSG_NEWSETELEM) {
+          message.nest(NFTA_SET_ELEM_DATA, [&] { message.bytes(NFTA_DATA_VALUE, element.data); });
+        }
+        if (type == NFT_MSG_NEWSETELEM) {
+          put_comment(message, NFTA_SET_ELEM_USERDATA, element.comment);
+        }
+      });
+    }
   });
   return message;
+}
+
+// What nft(8) keeps with a set to print its keys by: a number (NFTNL_UDATA_SET_KEYBYTEORDER) of four bytes
+// that says "host order".
+const unsigned char kHostOrderedKey[] = {0, 4, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 1 : 0,
+                                         0, 0, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 1};
+
+Message element_question(const Table& table, const ElementKey& key) {
+  const Element element = {.key = key.key};
+  return element_message(NFT_MSG_GETSETELEM, 0, table, key.set, {&element, 1});
 }
 
 }  // namespace
@@ -105,14 +128,15 @@ void Transaction::add_table(const Table& table) {
 }
 
 void Transaction::add_chain(const Table& table, const NewChain& chain) {
-  Message message = nft_message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, table);
+  Message message =
+      nft_message(NFT_MSG_NEWCHAIN, NLM_F_CREATE | (chain.exclusive ? NLM_F_EXCL : 0), table);
   message.text(NFTA_CHAIN_TABLE, table.name).text(NFTA_CHAIN_NAME, chain.name);
   if (!chain.type.empty()) {
     message.nest(NFTA_CHAIN_HOOK, [&] {
       message.be32(NFTA_HOOK_HOOKNUM, chain.hook)
           .be32(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(chain.priority));
     });
-    message.text(NFTA_CHAIN_TYPE, chain.type).be32(NFTA_CHAIN_POLICY, NF_ACCEPT);
+    message.text(NFTA_CHAIN_TYPE, chain.type);
   }
   append(message, concat("add nftables chain ", table.name, " ", chain.name));
 }
@@ -125,6 +149,9 @@ void Transaction::add_set(const Table& table, const NewSet& set, bool exclusive)
       .be32(NFTA_SET_KEY_TYPE, type_of(set.key))
       .be32(NFTA_SET_KEY_LEN, length_of(set.key))
       .be32(NFTA_SET_ID, next_set_id_++);
+  if (set.key == Fields{FieldType::kIfname} || set.key == Fields{FieldType::kMark}) {
+    message.bytes(NFTA_SET_USERDATA, kHostOrderedKey);
+  }
   if (!set.data.empty()) {
     message.be32(NFTA_SET_DATA_TYPE, type_of(set.data))
         .be32(NFTA_SET_DATA_LEN, length_of(set.data));
@@ -133,7 +160,15 @@ void Transaction::add_set(const Table& table, const NewSet& set, bool exclusive)
 }
 
 void Transaction::add_rule(const Table& table, const NewRule& rule) {
-  Message message = nft_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, table);
+  put_rule(NLM_F_CREATE | NLM_F_APPEND, table, rule);
+}
+
+void Transaction::insert_rule(const Table& table, const NewRule& rule) {
+  put_rule(NLM_F_CREATE, table, rule);
+}
+
+void Transaction::put_rule(int flags, const Table& table, const NewRule& rule) {
+  Message message = nft_message(NFT_MSG_NEWRULE, flags, table);
   message.text(NFTA_RULE_TABLE, table.name).text(NFTA_RULE_CHAIN, rule.chain);
   put_expressions(message, rule.expressions);
   put_comment(message, NFTA_RULE_USERDATA, rule.comment);
@@ -141,14 +176,38 @@ void Transaction::add_rule(const Table& table, const NewRule& rule) {
 }
 
 void Transaction::add_element(const Table& table, const std::string& set, const Element& element) {
-  append(element_message(NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, table, set, element),
-         concat("add an element to nftables set ", table.name, " ", set));
+  add_elements(table, set, {&element, 1});
+}
+
+void Transaction::ensure_element(const Table& table, const std::string& set,
+                                 const Element& element) {
+  change_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, set, {&element, 1});
 }
 
 void Transaction::remove_element(const Table& table, const std::string& set,
                                  const Element& element) {
-  append(element_message(NFT_MSG_DELSETELEM, 0, table, set, element),
-         concat("remove an element of nftables set ", table.name, " ", set));
+  remove_elements(table, set, {&element, 1});
+}
+
+void Transaction::add_elements(const Table& table, const std::string& set,
+                               std::span<const Element> elements) {
+  change_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, table, set, elements);
+}
+
+void Transaction::remove_elements(const Table& table, const std::string& set,
+                                  std::span<const Element> elements) {
+  change_elements(NFT_MSG_DELSETELEM, 0, table, set, elements);
+}
+
+void Transaction::change_elements(int type, int flags, const Table& table, const std::string& set,
+                                  std::span<const Element> elements) {
+  while (!elements.empty()) {
+    const auto part = elements.first(std::min(elements.size(), kElementsPerMessage));
+    append(element_message(type, flags, table, set, part),
+           concat(type == NFT_MSG_NEWSETELEM ? "add an element to" : "remove an element of",
+                  " nftables set ", table.name, " ", set));
+    elements = elements.subspan(part.size());
+  }
 }
 
 void Transaction::remove_rule(const Table& table, const std::string& chain, std::uint64_t handle) {
@@ -200,14 +259,30 @@ std::vector<bool> NftSocket::have_chains(const std::vector<std::pair<Table, std:
   std::vector<bool> found;
   const std::vector<Ack> acks = socket_.exchange(batch);
   for (std::size_t i = 0; i < acks.size(); ++i) {
-    // A kernel without the address family knows no table of it.
-    const bool absent = acks[i].error == ENOENT || acks[i].error == EAFNOSUPPORT;
-    if (!acks[i].ok() && !absent) {
+    if (!acks[i].ok() && !is_absence(acks[i])) {
       throw Error(acks[i], batch.what(i));
     }
     found.push_back(acks[i].ok());
   }
   return found;
+}
+
+std::optional<std::uint32_t> NftSocket::find_policy(const Table& table, const std::string& chain) {
+  Message question = nft_message(NFT_MSG_GETCHAIN, 0, table);
+  question.text(NFTA_CHAIN_TABLE, table.name).text(NFTA_CHAIN_NAME, chain);
+  Batch batch;
+  batch.append(question, concat("look up nftables chain ", table.name, " ", chain),
+               Batch::Answer::kObject);
+  std::optional<std::uint32_t> policy;
+  const std::vector<Ack> acks = socket_.exchange(batch, [&](std::size_t, const nlmsghdr* message) {
+    if (is_about(message, NFT_MSG_NEWCHAIN)) {
+      policy = Attributes<NFTA_CHAIN_MAX>(message, sizeof(nfgenmsg)).be32(NFTA_CHAIN_POLICY);
+    }
+  });
+  if (!acks[0].ok() && !is_absence(acks[0])) {
+    throw Error(acks[0], batch.what(0));
+  }
+  return policy;
 }
 
 void NftSocket::dump(const Message& question, std::string what,
@@ -272,23 +347,38 @@ std::vector<Element> NftSocket::list_elements(const Table& table, const std::str
 
 std::optional<Element> NftSocket::find_element(const Table& table, const std::string& set,
                                                const std::vector<unsigned char>& key) {
-  Batch batch;
-  batch.append(element_message(NFT_MSG_GETSETELEM, 0, table, set, {.key = key}),
-               concat("look up an element of nftables set ", table.name, " ", set),
-               Batch::Answer::kObject);
-  std::vector<Element> elements;
-  const std::vector<Ack> acks = socket_.exchange(batch, [&](std::size_t, const nlmsghdr* message) {
-    if (is_about(message, NFT_MSG_NEWSETELEM)) {
-      parse_elements(message, elements);
+  const ElementKey question = {set, key};
+  return find_elements(table, {&question, 1}).front();
+}
+
+std::vector<std::optional<Element>> NftSocket::find_elements(const Table& table,
+                                                             std::span<const ElementKey> keys) {
+  std::vector<std::optional<Element>> found(keys.size());
+  for (std::size_t first = 0; first < keys.size(); first += kQuestionsPerDatagram) {
+    const auto part = keys.subspan(first, std::min(keys.size() - first, kQuestionsPerDatagram));
+    Batch batch;
+    for (const ElementKey& key : part) {
+      batch.append(element_question(table, key),
+                   concat("look up an element of nftables set ", table.name, " ", key.set),
+                   Batch::Answer::kObject);
     }
-  });
-  if (acks[0].error == ENOENT) {
-    return std::nullopt;
+    const std::vector<Ack> acks =
+        socket_.exchange(batch, [&](std::size_t i, const nlmsghdr* message) {
+          std::vector<Element> elements;
+          if (is_about(message, NFT_MSG_NEWSETELEM)) {
+            parse_elements(message, elements);
+          }
+          if (!elements.empty()) {
+            found[first + i] = std::move(elements.front());
+          }
+        });
+    for (std::size_t i = 0; i < acks.size(); ++i) {
+      if (!acks[i].ok() && acks[i].error != ENOENT) {
+        throw Error(acks[i], batch.what(i));
+      }
+    }
   }
-  if (!acks[0].ok()) {
-    throw Error(acks[0], batch.what(0));
-  }
-  return elements.empty() ? std::nullopt : std::optional(elements.front());
+  return found;
 }
 
 }  // namespace linnet::netlink::nft

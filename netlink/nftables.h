@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -29,6 +30,7 @@ struct NewChain {
   std::string type;        // "nat", "filter"; empty: not a base chain
   std::uint32_t hook = 0;  // NF_INET_*, NF_BR_*
   std::int32_t priority = 0;
+  bool exclusive = false;  // EEXIST when it is there already
 };
 
 // Types of keys and data, with the numbers that nft(8) prints them by.
@@ -80,8 +82,14 @@ struct FibLoad {
   std::uint32_t result = 0;  // NFT_FIB_RESULT_*
   std::uint32_t flags = 0;   // NFTA_FIB_F_*: which address, with which interface
 };
+// What connection tracking knows of the packet's flow (NFT_CT_*), in host order.
+struct ConntrackLoad {
+  std::uint32_t key = 0;
+};
+// Keeps the bits of `mask`, then inverts those of `flip` (empty: none).
 struct Mask {
   std::vector<unsigned char> mask;
+  std::vector<unsigned char> flip = {};
 };
 struct Compare {
   bool equal = true;
@@ -94,6 +102,10 @@ struct InSet {
 struct MapLookup {
   std::string map;
 };
+// Writes register 1 to the packet: NFT_META_MARK.
+struct MetaStore {
+  std::uint32_t key = 0;
+};
 struct Masquerade {};
 // Address and port come from registers.
 struct DestinationNat {
@@ -105,8 +117,16 @@ struct Verdict {
   std::int32_t code = 0;  // NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO
   std::string chain;      // of a jump or goto
 };
-using Expression = std::variant<MetaLoad, PayloadLoad, FibLoad, Mask, Compare, InSet, MapLookup,
-                                Masquerade, DestinationNat, Verdict>;
+// A match of iptables; `info` is its structure in the kernel.
+struct XtablesMatch {
+  std::string name;
+  std::uint32_t revision = 0;
+  std::vector<unsigned char> info;
+};
+struct Counter {};
+using Expression =
+    std::variant<MetaLoad, PayloadLoad, FibLoad, Mask, Compare, InSet, MapLookup, Masquerade,
+                 DestinationNat, Verdict, ConntrackLoad, MetaStore, XtablesMatch, Counter>;
 
 struct NewRule {
   std::string chain;
@@ -117,8 +137,15 @@ struct NewRule {
 // A rule as the kernel lists it: enough to recognise and delete it.
 struct Rule {
   std::uint64_t handle = 0;
-  std::string comment;
-  std::string jump;  // the chain of its jump or goto, empty: none
+  std::string comment;  // nft's, or else that of an iptables comment match
+  std::string jump;     // the chain of its jump or goto, empty: none
+  std::vector<std::vector<unsigned char>> values;  // constants it compares with or loads
+};
+
+// A key of a set.
+struct ElementKey {
+  std::string set;
+  std::vector<unsigned char> key;
 };
 
 // All or nothing: either every change is made or none is.
@@ -126,15 +153,24 @@ class Transaction {
  public:
   Transaction();
 
-  // Added when missing (`exclusive`: EEXIST when there).
+  // Added when missing (`exclusive`: EEXIST when there). A new base chain accepts what no rule decides
+  // about; one that is there keeps its policy.
   void add_table(const Table& table);
   void add_chain(const Table& table, const NewChain& chain);
   void add_set(const Table& table, const NewSet& set, bool exclusive);
   // At the end of its chain.
   void add_rule(const Table& table, const NewRule& rule);
+  // In front of all others.
+  void insert_rule(const Table& table, const NewRule& rule);
   // EEXIST when the set or map has the key already, whatever its data and comment.
   void add_element(const Table& table, const std::string& set, const Element& element);
+  // Added when missing; the one of a set that is there keeps its comment.
+  void ensure_element(const Table& table, const std::string& set, const Element& element);
   void remove_element(const Table& table, const std::string& set, const Element& element);
+  // As many messages as it takes, some hundred elements each.
+  void add_elements(const Table& table, const std::string& set, std::span<const Element> elements);
+  void remove_elements(const Table& table, const std::string& set,
+                       std::span<const Element> elements);
   void remove_rule(const Table& table, const std::string& chain, std::uint64_t handle);
   void flush_chain(const Table& table, const std::string& chain);
   void remove_chain(const Table& table, const std::string& chain);
@@ -144,6 +180,9 @@ class Transaction {
  private:
   friend class NftSocket;
   void append(const Message& message, std::string what);
+  void put_rule(int flags, const Table& table, const NewRule& rule);
+  void change_elements(int type, int flags, const Table& table, const std::string& set,
+                       std::span<const Element> elements);
   Batch batch_;
   std::size_t changes_ = 0;
   std::uint32_t next_set_id_ = 1;
@@ -163,12 +202,19 @@ class NftSocket {
   // Whether each of the chains is there, in one round trip.
   [[nodiscard]] std::vector<bool> have_chains(
       const std::vector<std::pair<Table, std::string>>& chains);
+  // What becomes of packets that no rule of a base chain decides about: NF_ACCEPT or NF_DROP. Absent when
+  // there is no such chain, or when it is no base chain.
+  [[nodiscard]] std::optional<std::uint32_t> find_policy(const Table& table,
+                                                         const std::string& chain);
   [[nodiscard]] std::vector<Rule> list_rules(const Table& table, const std::string& chain);
   [[nodiscard]] std::vector<std::string> list_sets(const Table& table);
   [[nodiscard]] std::vector<Element> list_elements(const Table& table, const std::string& set);
   // The element with that key, absent when there is none.
   [[nodiscard]] std::optional<Element> find_element(const Table& table, const std::string& set,
                                                     const std::vector<unsigned char>& key);
+  // The same for many, in their order, a round trip for some dozens.
+  [[nodiscard]] std::vector<std::optional<Element>> find_elements(const Table& table,
+                                                                  std::span<const ElementKey> keys);
 
  private:
   void dump(const Message& question, std::string what,

@@ -182,6 +182,18 @@ std::vector<Route> parse_routes(const nlmsghdr* message) {
   return {route};
 }
 
+std::optional<RouteLookup> parse_route_lookup(const nlmsghdr* message) {
+  const auto* header = header_of<rtmsg>(message, RTM_NEWROUTE);
+  if (header == nullptr || (header->rtm_type != RTN_UNICAST && header->rtm_type != RTN_LOCAL)) {
+    return std::nullopt;
+  }
+  const Attributes<RTA_MAX> attributes(message, sizeof *header);
+  const bool local = header->rtm_type == RTN_LOCAL;
+  return RouteLookup{.local = local,
+                     .on_link = !local && !attributes.has(RTA_GATEWAY) && !attributes.has(RTA_VIA),
+                     .link = attributes.number<int>(RTA_OIF).value_or(0)};
+}
+
 std::vector<Vlan> parse_vlans(const nlmsghdr* message, int port_index) {
   const auto* header = header_of<ifinfomsg>(message, RTM_NEWLINK);
   if (header == nullptr || header->ifi_index != port_index) {

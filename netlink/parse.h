@@ -21,6 +21,8 @@ namespace linnet::netlink {
 [[nodiscard]] std::optional<Address> parse_address(const nlmsghdr* message, int link);
 // The unicast routes of one message: several for a multipath route.
 [[nodiscard]] std::vector<Route> parse_routes(const nlmsghdr* message);
+// The answer to a question about one destination; absent for a route that sends nothing.
+[[nodiscard]] std::optional<RouteLookup> parse_route_lookup(const nlmsghdr* message);
 [[nodiscard]] std::vector<Vlan> parse_vlans(const nlmsghdr* message, int port_index);
 // Only rules that look up a table.
 [[nodiscard]] std::optional<Rule> parse_rule(const nlmsghdr* message);

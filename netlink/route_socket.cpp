@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <iterator>
 
@@ -206,6 +207,25 @@ std::optional<Route> RouteSocket::find_default_route() {
     }
   }
   return std::nullopt;
+}
+
+std::optional<RouteLookup> RouteSocket::look_up_route(const IpAddress& destination) {
+  rtmsg header{};
+  header.rtm_family = destination.is_ipv4() ? AF_INET : AF_INET6;
+  header.rtm_dst_len = static_cast<unsigned char>(destination.bits());
+  Message question(RTM_GETROUTE, 0);
+  question.header(header).address(RTA_DST, destination);
+  Batch batch;
+  batch.append(question, concat("look up the route to ", destination.text()),
+               Batch::Answer::kObject);
+  std::optional<RouteLookup> found;
+  const std::vector<Ack> acks = socket_.exchange(
+      batch, [&](std::size_t, const nlmsghdr* message) { found = parse_route_lookup(message); });
+  constexpr std::array kUnroutable = {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL};
+  if (!acks[0].ok() && std::ranges::find(kUnroutable, acks[0].error) == kUnroutable.end()) {
+    throw Error(acks[0], batch.what(0));
+  }
+  return acks[0].ok() ? found : std::nullopt;
 }
 
 std::vector<Vlan> RouteSocket::vlans(int port_index) {

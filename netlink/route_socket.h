@@ -41,6 +41,8 @@ class RouteSocket {
   [[nodiscard]] std::optional<Route> find_default_route();
   // Policy routing rules that look up a table, both families.
   [[nodiscard]] std::vector<Rule> rules();
+  // Absent when there is no route, or one that refuses.
+  [[nodiscard]] std::optional<RouteLookup> look_up_route(const IpAddress& destination);
   // VLANs of a bridge port, single ones or ranges as the kernel groups them, ascending.
   [[nodiscard]] std::vector<Vlan> vlans(int port_index);
 

@@ -58,6 +58,24 @@ void set_option(int fd, int option) {
   ::setsockopt(fd, SOL_NETLINK, option, &on, sizeof on);
 }
 
+// A datagram must fit into the send buffer, whose size before anybody asks is net.core.wmem_default; below
+// this there is always room.
+void make_room(int fd, std::size_t size) {
+  constexpr std::size_t kAlways = std::size_t{64} << 10U;
+  if (size <= kAlways) {
+    return;
+  }
+  const int wanted = static_cast<int>(size) + 4096;
+  int present = 0;
+  socklen_t length = sizeof present;
+  const bool known = ::getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &present, &length) == 0;
+  // The kernel doubles what is asked for. FORCE passes net.core.wmem_max, and needs CAP_NET_ADMIN.
+  if ((!known || present < wanted) &&
+      ::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) != 0) {
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+  }
+}
+
 }  // namespace
 
 struct Socket::Conversation {
@@ -103,6 +121,7 @@ std::vector<Ack> Socket::exchange(const Batch& batch, const Receiver& receiver) 
     conversation.answered[i] = batch.requests_[i].answer == Batch::Answer::kNone;
     conversation.waiting += conversation.answered[i] ? 0U : 1U;
   }
+  make_room(fd_.get(), request.size());
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   ssize_t sent = 0;

@@ -5,10 +5,10 @@
 #include <linux/netfilter_bridge.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <functional>
+#include <array>
 
 #include "base/text.h"
+#include "plugins/attach/set_elements.h"
 
 namespace linnet::attach {
 
@@ -25,10 +25,6 @@ constexpr std::string_view kPortMacs = "port_macs";
 constexpr std::int32_t kSourceNat = 100;         // NF_IP_PRI_NAT_SRC
 constexpr std::int32_t kBeforeBridgeNat = -300;  // NF_BR_PRI_NAT_DST_BRIDGED
 constexpr std::size_t kIfnameLength = 16;
-
-// A transaction may lose a race against another plugin that creates the same set; the second attempt
-// finds it there. More than a few rounds mean that something else is wrong.
-constexpr int kAttempts = 5;
 
 using Bytes = std::vector<unsigned char>;
 
@@ -139,86 +135,7 @@ void add_mac_check_sets(nft::Transaction& transaction) {
                                       .comment = "only the container's own MAC address"});
 }
 
-struct SetElement {
-  nft::Table table;
-  std::string set;
-  nft::Element element;
-};
-
-// Adds elements, whatever stands in the way: a set that does not exist yet is made (`make_set`), an
-// element that an earlier owner of the same key left behind is replaced.
-void put_elements(nft::NftSocket& socket, const std::vector<SetElement>& elements,
-                  const std::function<void(nft::Transaction&)>& make_sets) {
-  bool with_sets = false;
-  std::vector<SetElement> stale;
-  for (int attempt = 1;; ++attempt) {
-    nft::Transaction transaction;
-    if (with_sets) {
-      make_sets(transaction);
-    }
-    for (const SetElement& item : stale) {
-      transaction.remove_element(item.table, item.set, item.element);
-    }
-    for (const SetElement& item : elements) {
-      transaction.add_element(item.table, item.set, item.element);
-    }
-    if (attempt == kAttempts) {
-      socket.execute(std::move(transaction));
-      return;
-    }
-    const netlink::Ack ack = socket.commit(std::move(transaction));
-    if (ack.ok()) {
-      return;
-    }
-    if (ack.error != ENOENT && ack.error != EEXIST) {
-      throw netlink::Error(ack, concat("add elements to nftables table ", elements[0].table.name));
-    }
-    // ENOENT: the set is missing, or a stale element vanished. EEXIST: somebody made the set first,
-    // or an element is there already.
-    with_sets = ack.error == ENOENT && stale.empty();
-    stale.clear();
-    if (ack.error == EEXIST) {
-      std::ranges::copy_if(elements, std::back_inserter(stale), [&](const SetElement& item) {
-        return socket.find_element(item.table, item.set, item.element.key).has_value();
-      });
-    }
-  }
-}
-
-bool owned(const nft::Element& element, std::string_view key) {
-  return key_in_comment(element.comment) == key;
-}
-
-void remove_elements(nft::NftSocket& socket, const std::vector<SetElement>& elements) {
-  if (elements.empty()) {
-    return;
-  }
-  nft::Transaction transaction;
-  for (const SetElement& item : elements) {
-    transaction.remove_element(item.table, item.set, item.element);
-  }
-  const netlink::Ack ack = socket.commit(std::move(transaction));
-  // ENOENT: another DEL of the same attachment was faster.
-  if (!ack.ok() && ack.error != ENOENT) {
-    throw netlink::Error(ack, "remove elements from nftables table linnet");
-  }
-}
-
-// The elements of both tables that `wanted` picks.
-std::vector<SetElement> search(nft::NftSocket& socket,
-                               const std::function<bool(const nft::Element&)>& wanted) {
-  std::vector<SetElement> found;
-  for (const nft::Table& table : {kMasqueradeTable, kBridgeTable}) {
-    for (const std::string& set : socket.list_sets(table)) {
-      for (nft::Element& element : socket.list_elements(table, set)) {
-        if (wanted(element)) {
-          found.push_back({table, set, std::move(element)});
-        }
-      }
-    }
-  }
-  return found;
-}
+const std::array kTables = {kMasqueradeTable, kBridgeTable};
 
 }  // namespace
 
@@ -298,7 +215,8 @@ void remove_rules_if_present(nft::NftSocket& socket, const Attachment& attachmen
                                          port_key(host_link_name(attachment)))
                            .has_value();
   if (hint.empty() || found.size() < hint.size() || checked) {
-    found = search(socket, [&](const nft::Element& element) { return owned(element, key); });
+    found = search_elements(socket, kTables,
+                            [&](const nft::Element& element) { return owned(element, key); });
   }
   remove_elements(socket, found);
 }
@@ -306,7 +224,7 @@ void remove_rules_if_present(nft::NftSocket& socket, const Attachment& attachmen
 void collect_rules(nft::NftSocket& socket, const std::string& network,
                    const std::set<std::string, std::less<>>& valid) {
   const std::string prefix = network_key(network);
-  remove_elements(socket, search(socket, [&](const nft::Element& element) {
+  remove_elements(socket, search_elements(socket, kTables, [&](const nft::Element& element) {
                     const std::string_view key = key_in_comment(element.comment);
                     return key.starts_with(prefix) && !valid.contains(key);
                   }));

@@ -11,7 +11,23 @@ namespace {
 
 using cni::Json;
 
-std::string configuration_of(const Scenario& scenario, const std::string& previous) {
+// What a plugin before portmap would have answered, and the attachment's own ports.
+void publish(Json& conf, const Scenario& scenario, int number, const std::string& netns) {
+  const std::string address = concat("10.64.", number / 250, ".", number % 250 + 2, "/16");
+  conf.erase("ipam");
+  conf["prevResult"] = {{"cniVersion", conf["cniVersion"]},
+                        {"interfaces", {{{"name", "eth0"}, {"sandbox", netns}}}},
+                        {"ips", {{{"interface", 0}, {"address", address}}}}};
+  Json& mappings = conf["runtimeConfig"]["portMappings"] = Json::array();
+  for (int i = 0; i < scenario.mappings; ++i) {
+    mappings.push_back({{"hostPort", 1024 + (number * scenario.mappings + i) % 64000},
+                        {"containerPort", 80},
+                        {"protocol", "tcp"}});
+  }
+}
+
+std::string configuration_of(const Scenario& scenario, int number, const std::string& netns,
+                             const std::string& previous) {
   Json conf = {{"cniVersion", "1.0.0"}, {"name", "bench"}, {"type", scenario.plugin}};
   conf["ipam"] = {{"type", "host-local"},
                   {"ranges", Json::array({Json::array({{{"subnet", "10.64.0.0/16"}}})})},
@@ -28,6 +44,9 @@ std::string configuration_of(const Scenario& scenario, const std::string& previo
   }
   if (!scenario.backend.empty()) {
     conf["ipMasqBackend"] = scenario.backend;
+  }
+  if (scenario.mappings > 0) {
+    publish(conf, scenario, number, netns);
   }
   Json result = Json::parse(previous, nullptr, false);
   if (result.is_object()) {
@@ -62,6 +81,12 @@ std::vector<Scenario> all_scenarios() {
     child.plugin = plugin;
     child.master = "uplink0";
   }
+  for (const int mappings : {1, 200}) {
+    Scenario& published = all.emplace_back();
+    published.name = concat("portmap, ", mappings, mappings == 1 ? " port" : " ports");
+    published.plugin = "portmap";
+    published.mappings = mappings;
+  }
   return all;
 }
 
@@ -83,7 +108,7 @@ Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb
                       concat("CNI_NETNS=", netns),
                       concat("CNI_PATH=", folder),
                       "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
-  call.configuration = configuration_of(scenario, previous);
+  call.configuration = configuration_of(scenario, number, netns, previous);
   return call;
 }
 

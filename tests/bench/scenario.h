@@ -18,6 +18,7 @@ struct Scenario {
   bool masquerade = false;
   std::string backend;  // "ipMasqBackend", empty: the plugin's choice
   std::string master;   // an Ethernet interface of the host that the world makes, empty: none
+  int mappings = 0;     // published ports of each attachment
 };
 
 [[nodiscard]] std::vector<Scenario> all_scenarios();

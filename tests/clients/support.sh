@@ -126,12 +126,83 @@ world() {
   ip -br addr | awk '{ $2 = "address"; sub(/ fe80:[^ ]*/, ""); print }'
   ip route show table all | sed -E '/fe80::/d; s/ linkdown//; s/^/route /'
   ip -6 route show table all | sed -E '/fe80:|^multicast|ff00::/d; s/ linkdown//; s/^/route6 /'
-  nft -s list ruleset | sed 's/^/nft /'
+  # By table: their order is that in which they were made.
+  nft list tables 2>/dev/null | sort | while read -r _ family table; do
+    nft -s list table "$family" "$table" 2>/dev/null | sed 's/^/nft /'
+  done
   cat /proc/sys/net/ipv4/ip_forward
   find /var/lib/cni -type f ! -name lock ! -name 'last_reserved_ip*' ! -name '.linnet*' | sort
 }
 
 # Whether the world is the one given, and how not.
 world_is() { diff <(printf '%s\n' "$1") <(world); }
+
+# Within ten seconds.
+eventually() {
+  for _ in $(seq 100); do
+    "$@" >/dev/null 2>&1 && return
+    sleep 0.1
+  done
+  "$@"
+}
+
+image=localhost/linnet-test:1
+
+# An image of one static executable that serves a page, as `docker save` would write it: $work/image.tar.
+make_image() (
+  set -e
+  mkdir -p "$work/image"
+  cd "$work/image"
+  mkdir -p root/bin root/www root/proc root/sys root/dev root/tmp root/etc
+  cp "$unpacked/bin/busybox" root/bin/busybox
+  for applet in sh sleep ping wget httpd ip nc; do ln -s busybox root/bin/$applet; done
+  echo "hello from a container" >root/www/index.html
+  tar -C root -cf layer.tar .
+  cat >config.json <<CONF
+{"architecture": "$(dpkg --print-architecture)", "os": "linux",
+ "config": {"Cmd": ["/bin/httpd", "-f", "-p", "80", "-h", "/www"], "Env": ["PATH=/bin"]},
+ "rootfs": {"type": "layers", "diff_ids": ["sha256:$(sha256sum layer.tar | cut -d' ' -f1)"]}}
+CONF
+  echo "[{\"Config\": \"config.json\", \"RepoTags\": [\"$image\"], \"Layers\": [\"layer.tar\"]}]" \
+    >manifest.json
+  tar -cf ../image.tar manifest.json config.json layer.tar
+)
+
+# $work/runc: runc without resource limits, since which controllers a group of ours has differs from machine
+# to machine.
+write_runc() {
+  cat >"$work/runc" <<SCRIPT
+#!/usr/bin/python3
+import json, os, sys
+if "--bundle" in sys.argv and "create" in sys.argv:
+    path = sys.argv[sys.argv.index("--bundle") + 1] + "/config.json"
+    config = json.load(open(path))
+    config["linux"].pop("resources", None)
+    json.dump(config, open(path, "w"))
+os.execv("$unpacked/usr/sbin/runc", sys.argv)
+SCRIPT
+  chmod +x "$work/runc"
+}
+
+# Fetches http://ADDRESS[:PORT]/ in a network namespace (a name, "" for the host's).
+fetch() {
+  local netns=$1 address=$2
+  ${netns:+ip netns exec "$netns"} python3 -c "import sys, urllib.request
+print(urllib.request.urlopen('http://$address/', timeout=5).read().decode())" | grep -F "hello from a container"
+}
+
+# A neighbour "lan" (192.168.77.2, fd77::2) behind the host's interface up0 (192.168.77.1, fd77::1), which
+# knows no way to the containers.
+make_lan() {
+  ip netns add lan
+  ip link add up0 type veth peer name eth0 netns lan
+  ip addr add 192.168.77.1/24 dev up0
+  ip -6 addr add fd77::1/64 dev up0 nodad
+  ip -n lan addr add 192.168.77.2/24 dev eth0
+  ip -n lan -6 addr add fd77::2/64 dev eth0 nodad
+  ip -n lan link set lo up
+  ip -n lan link set eth0 up
+  ip link set up0 up
+}
 
 finish() { [ "$failures" = 0 ]; exit; }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -228,6 +229,88 @@ TEST_F(Sysctls, EveryNameIsEitherTheNamespacesOwnOrRefused) {
     EXPECT_EQ(tune({{path, 1}}).exit_code, 1) << path;
   }
   EXPECT_EQ(must_run({"sh", "-c", "sysctl -a --pattern ^net 2>/dev/null"}), host_before);
+}
+
+// Prints, as JSON, another value for every sysctl with numbers that takes one; each is tried and put back.
+constexpr const char* kOtherValues = R"(
+import json, os
+found = {}
+for folder, _, files in os.walk('/proc/sys/net'):
+    for path in (os.path.join(folder, file) for file in files):
+        # The first changes the machine; the others change, or are changed by, names that are here too.
+        if (path.endswith(('/nf_hooks_lwtunnel', '/ip_forward', '/unres_qlen', 'e_time'))
+                or '/all/' in path or '/lo/' in path):
+            continue
+        try:
+            with open(path) as file:
+                old = file.read().split()
+            numbers = [int(word) for word in old]
+        except (OSError, ValueError):
+            continue
+        for step in (1, -1, 2, -2, 1000, -1000, 4096, -4096):
+            new = [str(number + step) for number in numbers]
+            try:
+                with open(path, 'w') as file:
+                    file.write(' '.join(new))
+                with open(path) as file:
+                    taken = new and file.read().split() == new
+                with open(path, 'w') as file:
+                    file.write(' '.join(old))
+            except OSError:
+                continue
+            if taken:
+                found[path.removeprefix('/proc/sys/')] = ' '.join(new)
+                break
+print(json.dumps(found))
+)";
+
+// Of a namespace, but for what counts something.
+std::map<std::string, std::string> values_of(const std::vector<std::string>& enter) {
+  std::vector<std::string> command = enter;
+  command.insert(command.end(),
+                 {"sh", "-c", "cd /proc/sys && grep -rsH '' net | grep -v '_count:'"});
+  std::map<std::string, std::string> values;
+  std::istringstream lines(run_program(command).standard_output);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t colon = line.find(':');
+    values[line.substr(0, colon)] = line.substr(colon + 1);
+  }
+  return values;
+}
+
+std::string single_spaced(std::string text) {
+  std::ranges::replace(text, '\t', ' ');
+  return text;
+}
+
+// Neither the host of the test nor the machine notices when everything that can be written has another value.
+TEST_F(Sysctls, ChangeTheirNamespaceAndNothingElse) {
+  make_container("c2");
+  const Json others =
+      Json::parse(must_run({"ip", "netns", "exec", "c2", "python3", "-c", kOtherValues}));
+  ASSERT_GT(others.size(), 300U);
+  const std::vector<std::string> machine = {
+      "nsenter",
+      "--net=/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(kFirstNamespace)};
+  const auto host_before = values_of({});
+  const auto machine_before = values_of(machine);
+  ASSERT_GT(host_before.size(), others.size());
+  ASSERT_GE(machine_before.size(), others.size());
+
+  const ProgramOutput output = call({.verb = "ADD",
+                                     .conf = {{"cniVersion", "1.1.0"},
+                                              {"name", "n"},
+                                              {"type", "tuning"},
+                                              {"sysctl", others},
+                                              {"prevResult", {{"cniVersion", "1.1.0"}}}}});
+  ASSERT_EQ(output.exit_code, 0) << output.standard_output;
+
+  auto inside = values_of({"ip", "netns", "exec", "c1"});
+  for (const auto& [name, value] : others.items()) {
+    EXPECT_EQ(single_spaced(inside[name]), value.get<std::string>()) << name;
+  }
+  EXPECT_EQ(values_of({}), host_before);
+  EXPECT_EQ(values_of(machine), machine_before);
 }
 
 }  // namespace

@@ -172,7 +172,7 @@ TEST_F(Tap, AFailureAtAnyStepOfAddLeavesNothingBehind) {
   if (!has_program("strace")) {
     GTEST_SKIP() << "needs strace, to make system calls fail";
   }
-  fail_each_step_of_add(tap_conf(), everything, {"sendto", "recvmmsg", "setns", "ioctl"});
+  fail_each_step_of_add(tap_conf(), everything, 8, {"sendto", "recvmmsg", "setns", "ioctl"});
 }
 
 TEST_F(Tap, CheckNamesEachDrift) {

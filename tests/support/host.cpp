@@ -89,7 +89,7 @@ void add_vlans(std::set<std::string>& facts) {
 }
 
 void add_rules(std::set<std::string>& facts) {
-  std::istringstream ruleset(must_run({"nft", "-a", "list", "ruleset"}));
+  std::istringstream ruleset(must_run({"nft", "-a", "-s", "list", "ruleset"}));
   std::string table;
   std::string block;
   for (std::string line; std::getline(ruleset, line);) {
@@ -217,9 +217,9 @@ std::string HostTest::world_with_shared_things(const Json& conf) const {
 }
 
 void HostTest::fail_each_step_of_add(const Json& conf, const std::function<std::string()>& state,
-                                     const std::vector<std::string>& syscalls) const {
+                                     int reported, const std::vector<std::string>& syscalls) const {
   const std::string before = state();
-  std::size_t failures = 0;
+  int failures = 0;
   for (const std::string& syscall : syscalls) {
     for (int nth = 1; nth <= 24; ++nth) {
       const std::string inject = concat("inject=", syscall, ":error=ENOBUFS:when=", nth);
@@ -244,7 +244,7 @@ void HostTest::fail_each_step_of_add(const Json& conf, const std::function<std::
                                  << output.standard_output << output.standard_error;
     }
   }
-  EXPECT_GE(failures, 3 * syscalls.size());
+  EXPECT_GT(failures, reported);
 }
 
 void HostTest::expect_takes_over_from_reference(const Json& conf,

@@ -54,8 +54,10 @@ class HostTest : public ::testing::Test {
   [[nodiscard]] std::string world_with_shared_things(const cni::Json& conf) const;
 
   // Makes the nth system call of a kind fail, for every n of an ADD: `state` stays as it was, whether the
-  // plugin reports the failure or can do without the call. Needs strace.
+  // plugin reports the failure or can do without the call. More than `reported` of them are reported. Needs
+  // strace.
   void fail_each_step_of_add(const cni::Json& conf, const std::function<std::string()>& state,
+                             int reported = 20,
                              const std::vector<std::string>& syscalls = {
                                  "sendto", "recvmmsg", "setns", "socket", "openat", "clone3",
                                  "flock"}) const;

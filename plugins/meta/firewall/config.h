@@ -1,0 +1,29 @@
+// The configuration of firewall, checked. No kernel.
+#pragma once
+
+#include <string>
+
+#include "libcni/request.h"
+
+namespace linnet::firewall {
+
+// Where forwarded traffic of containers is accepted.
+enum class Backend {
+  kAutomatic,  // kIptables where iptables drops what it does not know, else kNftables
+  kNftables,   // nowhere else than in a table of our own
+  kIptables,   // in iptables' chain FORWARD
+};
+
+// What may come in from networks that have a policy, too.
+enum class IngressPolicy { kOpen, kSameBridge, kIsolated };
+
+struct Config {
+  Backend backend = Backend::kAutomatic;
+  std::string admin_chain = "CNI-ADMIN";  // of iptables
+  IngressPolicy ingress = IngressPolicy::kOpen;
+};
+
+// Throws cni::Error(kInvalidNetworkConfig) that names key, value and way out.
+[[nodiscard]] Config parse_config(const cni::NetConf& conf);
+
+}  // namespace linnet::firewall

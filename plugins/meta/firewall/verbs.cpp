@@ -1,0 +1,217 @@
+#include "plugins/meta/firewall/verbs.h"
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "base/error_list.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/transaction.h"
+#include "libcni/error.h"
+#include "plugins/attach/attachment.h"
+#include "plugins/attach/pair_verbs.h"
+#include "plugins/attach/problems.h"
+#include "plugins/meta/firewall/accept.h"
+#include "plugins/meta/firewall/config.h"
+#include "plugins/meta/firewall/isolation.h"
+#include "plugins/meta/firewall/legacy.h"
+#include "plugins/meta/firewall/subject.h"
+
+namespace linnet::firewall {
+
+namespace {
+
+namespace nft = netlink::nft;
+
+Subject require_subject(const cni::Request& request, const cni::NetConf& conf,
+                        const Config& config) {
+  if (!conf.prev_result) {
+    throw cni::Error(
+        cni::Code::kInvalidNetworkConfig,
+        "missing prevResult from earlier plugin: put firewall behind the plugin that makes "
+        "the interface");
+  }
+  Subject subject = subject_of(*conf.prev_result, request.ifname);
+  if (config.ingress != IngressPolicy::kOpen && subject.bridge.empty()) {
+    throw cni::Error(
+        cni::Code::kInvalidNetworkConfig,
+        "\"ingressPolicy\": needs the container's bridge, but the first interface of "
+        "prevResult is none of the host: use the plugin bridge, or the policy \"open\"");
+  }
+  return subject;
+}
+
+bool accepts_in_iptables(nft::NftSocket& nft, const Config& config, const Subject& subject) {
+  return config.backend == Backend::kIptables ||
+         (config.backend == Backend::kAutomatic && iptables_drops(nft, subject));
+}
+
+// firewalld's verdict is its own, and nobody here speaks to it.
+void warn_of_firewalld(nft::NftSocket& nft) {
+  const nft::Table firewalld = {nft::TableFamily::kInet, "firewalld"};
+  if (nft.have_chains({{firewalld, "filter_FORWARD"}}).front()) {
+    log_warning(
+        "firewalld is active: what its zones drop stays dropped, put the containers' subnet into a "
+        "zone "
+        "that lets it through");
+  }
+}
+
+// The legacy tables of this host. One without its tool is a warning: what it drops stays dropped.
+std::vector<LegacyFilter> find_legacy_filters() {
+  std::vector<LegacyFilter> filters;
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    try {
+      if (std::optional<LegacyFilter> filter = LegacyFilter::find(family)) {
+        filters.push_back(*std::move(filter));
+      }
+    } catch (const SystemError& error) {
+      log_warning(error.what());
+    }
+  }
+  return filters;
+}
+
+std::vector<LegacyFilter> filters_to_accept_in(const Config& config) {
+  std::vector<LegacyFilter> filters;
+  if (config.backend != Backend::kNftables) {
+    filters = find_legacy_filters();
+    std::erase_if(filters, [&](const LegacyFilter& filter) {
+      return config.backend == Backend::kAutomatic && !filter.drops();
+    });
+  }
+  return filters;
+}
+
+void remove_legacy_rules(const std::function<bool(const LegacyRule&)>& wanted, ErrorList& errors) {
+  for (const LegacyFilter& filter : find_legacy_filters()) {
+    errors.attempt([&] { filter.remove(wanted); });
+  }
+}
+
+bool owned(const LegacyRule& rule, const attach::Attachment& attachment) {
+  return attach::key_in_comment(rule.comment) == attach::owner_key(attachment);
+}
+
+void accept_in_legacy_iptables(const Config& config, const Subject& subject,
+                               const attach::Attachment& attachment, Transaction& transaction) {
+  const std::vector<LegacyFilter> filters = filters_to_accept_in(config);
+  if (filters.empty()) {
+    return;
+  }
+  transaction.undo_with("remove rules of the legacy iptables", [filters, attachment] {
+    for (const LegacyFilter& filter : filters) {
+      filter.remove([&](const LegacyRule& rule) { return owned(rule, attachment); });
+    }
+  });
+  for (const LegacyFilter& filter : filters) {
+    filter.accept(subject.addresses, config.admin_chain, attachment);
+  }
+}
+
+}  // namespace
+
+cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
+  const Config config = parse_config(conf);
+  const Subject subject = require_subject(request, conf, config);
+  const attach::Attachment attachment = attach::attachment_of(request, conf);
+  nft::NftSocket nft;
+  warn_of_firewalld(nft);
+  Transaction transaction;
+  add_elements(nft, subject, config.ingress, attachment);
+  transaction.undo_with("remove elements of nftables table linnet_firewall", [subject, attachment] {
+    nft::NftSocket socket;
+    remove_elements_if_present(socket, subject, attachment);
+  });
+  if (accepts_in_iptables(nft, config, subject)) {
+    add_accept_rules(nft, subject, config.admin_chain, attachment);
+    transaction.undo_with("remove rules of iptables", [attachment] {
+      nft::NftSocket socket;
+      remove_accept_rules_if_present(socket, {}, attachment);
+    });
+  }
+  accept_in_legacy_iptables(config, subject, attachment, transaction);
+  transaction.commit();
+  return *conf.prev_result;
+}
+
+void del(const cni::Request& request, const cni::NetConf& conf) {
+  const attach::Attachment attachment = attach::attachment_of(request, conf);
+  const Subject subject =
+      conf.prev_result ? subject_of(*conf.prev_result, request.ifname) : Subject{};
+  ErrorList errors;
+  std::optional<nft::NftSocket> nft;
+  errors.attempt([&] { nft.emplace(); });
+  if (nft) {
+    errors.attempt([&] { remove_accept_rules_if_present(*nft, subject, attachment); });
+    errors.attempt([&] { remove_elements_if_present(*nft, subject, attachment); });
+  }
+  remove_legacy_rules(
+      [&](const LegacyRule& rule) {
+        return owned(rule, attachment) || is_rule_of_reference(rule, subject.addresses);
+      },
+      errors);
+  errors.throw_if_any();
+}
+
+void check(const cni::Request& request, const cni::NetConf& conf) {
+  const Config config = parse_config(conf);
+  const Subject subject = require_subject(request, conf, config);
+  const attach::Attachment attachment = attach::attachment_of(request, conf);
+  nft::NftSocket nft;
+  attach::Problems problems = element_problems(nft, subject, config.ingress, attachment);
+  if (accepts_in_iptables(nft, config, subject)) {
+    attach::append(problems, accept_problems(nft, subject, config.admin_chain, attachment));
+  }
+  for (const LegacyFilter& filter : filters_to_accept_in(config)) {
+    attach::append(problems, filter.problems(subject.addresses, config.admin_chain, attachment));
+  }
+  attach::throw_if_changed(request, conf, problems);
+}
+
+void gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
+  const auto valid = attach::valid_keys(conf.name, conf.valid_attachments);
+  ErrorList errors;
+  std::optional<nft::NftSocket> nft;
+  errors.attempt([&] { nft.emplace(); });
+  if (nft) {
+    errors.attempt([&] { collect_accept_rules(*nft, conf.name, valid); });
+    errors.attempt([&] { collect_elements(*nft, conf.name, valid); });
+  }
+  remove_legacy_rules(
+      [&, prefix = attach::network_key(conf.name)](const LegacyRule& rule) {
+        const std::string_view key = attach::key_in_comment(rule.comment);
+        return key.starts_with(prefix) && !valid.contains(key);
+      },
+      errors);
+  errors.throw_if_any();
+}
+
+void status(const cni::Request& /*request*/, const cni::NetConf& conf) {
+  const Config config = parse_config(conf);
+  const attach::Attachment attachment = {
+      .network = "status", .container_id = "c", .ifname = "eth0"};
+  const Subject subject = {
+      .addresses = {*Cidr::parse("192.0.2.1/24"), *Cidr::parse("2001:db8::1/64")},
+      .bridge = "bridge",
+      .ports = {"port"}};
+  bool iptables = false;
+  try {
+    nft::NftSocket nft;
+    iptables = accepts_in_iptables(nft, config, subject);
+  } catch (const SystemError& error) {
+    throw cni::Error(cni::Code::kPluginNotAvailable,
+                     concat("nftables cannot be asked: ", error.what()));
+  }
+  attach::rehearse([&](netlink::RouteSocket&) {
+    nft::NftSocket nft;
+    add_elements(nft, subject, config.ingress, attachment);
+    if (iptables) {
+      add_accept_rules(nft, subject, config.admin_chain, attachment);
+    }
+  });
+}
+
+}  // namespace linnet::firewall
