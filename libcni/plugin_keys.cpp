@@ -46,11 +46,15 @@ constexpr std::array<std::string_view, 12> kMacvlan = {
 constexpr std::array<std::string_view, 10> kIpvlan = {
     "master",    "mode",       "flag",   "mtu",           "linkInContainer",
     "enabledad", "hostAccess", "sysctl", "sysctlInherit", "sysctlProfile"};
-constexpr std::array<std::string_view, 4> kVlan = {"master", "vlanId", "mtu", "linkInContainer"};
-constexpr std::array<std::string_view, 4> kHostDevice = {"device", "hwaddr", "kernelpath",
-                                                         "pciBusID"};
-constexpr std::array<std::string_view, 7> kTap = {
-    "multiQueue", "mtu", "mac", "owner", "group", "selinuxContext", "bridge"};
+constexpr std::array<std::string_view, 8> kVlan = {"master",          "vlanId",       "mtu",
+                                                   "linkInContainer", "enabledad",    "sysctl",
+                                                   "sysctlInherit",   "sysctlProfile"};
+constexpr std::array<std::string_view, 7> kHostDevice = {
+    "device", "hwaddr", "kernelpath", "pciBusID", "sysctl", "sysctlInherit", "sysctlProfile"};
+constexpr std::array<std::string_view, 3> kDummy = {"sysctl", "sysctlInherit", "sysctlProfile"};
+constexpr std::array<std::string_view, 10> kTap = {
+    "multiQueue",     "mtu",    "mac",    "owner",         "group",
+    "selinuxContext", "bridge", "sysctl", "sysctlInherit", "sysctlProfile"};
 constexpr std::array<std::string_view, 2> kVrf = {"vrfname", "table"};
 constexpr std::array<std::string_view, 3> kSbr = {"table", "gateways", "addSourceHints"};
 constexpr std::array<std::string_view, 9> kTuning = {"sysctl",   "sysctlInherit", "sysctlProfile",
@@ -83,7 +87,7 @@ const std::array<PluginKeys, 15> kPlugins = {{
     {"vlan", kVlan},
     {"host-device", kHostDevice},
     {"loopback", {}},
-    {"dummy", {}},
+    {"dummy", kDummy},
     {"tap", kTap},
     {"vrf", kVrf},
     {"sbr", kSbr},

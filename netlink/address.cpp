@@ -33,7 +33,8 @@ Message route_message(int type, int flags, const Route& route) {
   header.rtm_dst_len = static_cast<unsigned char>(route.dst.prefix_length());
   const std::uint32_t table = route.table.value_or(RT_TABLE_MAIN);
   header.rtm_table = static_cast<unsigned char>(table < 256 ? table : RT_TABLE_UNSPEC);
-  header.rtm_protocol = RTPROT_BOOT;
+  header.rtm_protocol =
+      route.protocol.value_or(type == RTM_DELROUTE ? RTPROT_UNSPEC : RTPROT_BOOT);
   header.rtm_scope = route.scope.value_or(route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
   header.rtm_type = RTN_UNICAST;
   header.rtm_flags = route.onlink ? RTNH_F_ONLINK : 0U;
@@ -116,6 +117,11 @@ void add_route(Batch& batch, const Route& route, std::string_view link_name) {
 void add_only_route(Batch& batch, const Route& route, std::string_view link_name) {
   batch.append(route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route),
                concat("add ", describe(route, link_name)));
+}
+
+void replace_route(Batch& batch, const Route& route, std::string_view link_name) {
+  batch.append(route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route),
+               concat("set ", describe(route, link_name)));
 }
 
 void remove_route(Batch& batch, const Route& route, std::string_view link_name) {

@@ -34,6 +34,8 @@ struct Route {
   std::optional<std::uint32_t> table = {};  // default: main
   std::optional<std::uint8_t> scope =
       {};               // RT_SCOPE_*; default: link without gateway, else universe
+  // RTPROT_*; default: boot for a new route, anybody's for one to be removed.
+  std::optional<std::uint8_t> protocol = {};
   bool onlink = false;  // the gateway is reachable over `link` though no address says so
   friend bool operator==(const Route&, const Route&) = default;
 };
@@ -70,6 +72,8 @@ void remove_address(Batch& batch, int link, const Cidr& address, std::string_vie
 void add_route(Batch& batch, const Route& route, std::string_view link_name);
 // EEXIST when there is a route to the destination with the same priority in the table.
 void add_only_route(Batch& batch, const Route& route, std::string_view link_name);
+// In place of the one to the same destination with the same priority in the table, if there is one.
+void replace_route(Batch& batch, const Route& route, std::string_view link_name);
 void remove_route(Batch& batch, const Route& route, std::string_view link_name);
 // Adds or replaces.
 void set_neighbour(Batch& batch, const Neighbour& neighbour);

@@ -9,6 +9,8 @@
 #include <linux/veth.h>
 #include <sys/socket.h>
 
+#include <array>
+
 #include "base/text.h"
 #include "netlink/message.h"
 #include "netlink/socket.h"
@@ -82,13 +84,20 @@ void put_driver(Message& message, const Macvlan& macvlan) {
   });
 }
 
+void put_u16(Message& message, int attribute, std::uint16_t value) {
+  message.bytes(attribute, {reinterpret_cast<const unsigned char*>(&value), sizeof value});
+}
+
 void put_driver(Message& message, const Ipvlan& ipvlan) {
-  const auto put = [&](int attribute, std::uint16_t value) {
-    message.bytes(attribute, {reinterpret_cast<const unsigned char*>(&value), sizeof value});
-  };
   message.text(IFLA_INFO_KIND, "ipvlan").nest(IFLA_INFO_DATA, [&] {
-    put(IFLA_IPVLAN_MODE, static_cast<std::uint16_t>(ipvlan.mode));
-    put(IFLA_IPVLAN_FLAGS, static_cast<std::uint16_t>(ipvlan.flag));
+    put_u16(message, IFLA_IPVLAN_MODE, static_cast<std::uint16_t>(ipvlan.mode));
+    put_u16(message, IFLA_IPVLAN_FLAGS, static_cast<std::uint16_t>(ipvlan.flag));
+  });
+}
+
+void put_driver(Message& message, const TaggedVlan& vlan) {
+  message.text(IFLA_INFO_KIND, "vlan").nest(IFLA_INFO_DATA, [&] {
+    put_u16(message, IFLA_VLAN_ID, vlan.id);
   });
 }
 
@@ -177,8 +186,31 @@ void create_child(Batch& batch, const NewChild& child) {
   message.nest(IFLA_LINKINFO, [&] {
     std::visit([&](const auto& driver) { put_driver(message, driver); }, child.driver);
   });
-  const bool is_macvlan = std::holds_alternative<Macvlan>(child.driver);
-  batch.append(message, concat("create ", is_macvlan ? "macvlan " : "ipvlan ", child.name));
+  constexpr std::array<std::string_view, 3> kKinds = {"macvlan", "ipvlan", "vlan"};
+  batch.append(message, concat("create ", kKinds.at(child.driver.index()), ' ', child.name));
+}
+
+void create_device(Batch& batch, const NewDevice& device) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  ifinfomsg header = link_header();
+  if (device.up) {
+    set_flag(header, IFF_UP, true);
+  }
+  message.header(header).text(IFLA_IFNAME, device.name);
+  if (device.mac) {
+    message.mac(IFLA_ADDRESS, *device.mac);
+  }
+  put_mtu(message, device.mtu);
+  if (device.tx_queue_length) {
+    message.u32(IFLA_TXQLEN, *device.tx_queue_length);
+  }
+  message.nest(IFLA_LINKINFO, [&] {
+    message.text(IFLA_INFO_KIND, device.kind);
+    if (device.vrf_table) {
+      message.nest(IFLA_INFO_DATA, [&] { message.u32(IFLA_VRF_TABLE, *device.vrf_table); });
+    }
+  });
+  batch.append(message, concat("create ", device.kind, ' ', device.name));
 }
 
 void probe_driver(Batch& batch, std::string_view kind) {
@@ -199,6 +231,9 @@ void change_link(Batch& batch, const LinkChange& change) {
     message.text(IFLA_IFNAME, change.name);
   } else if (change.new_name) {
     message.text(IFLA_IFNAME, *change.new_name);
+  }
+  if (change.netns) {
+    message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(*change.netns));
   }
   if (change.mtu) {
     message.u32(IFLA_MTU, *change.mtu);

@@ -38,6 +38,20 @@ struct Ipvlan {
   Flag flag = Flag::kBridge;
 };
 
+// A VLAN of the link below. Source: Linux, net/8021q.
+struct TaggedVlan {
+  std::uint16_t id = 0;  // 0..4094; 0 tags priority only
+};
+
+// A tun or tap device. Source: Documentation/networking/tuntap.rst.
+struct Tun {
+  bool is_tap = false;
+  bool persistent = false;
+  bool multi_queue = false;
+  std::optional<std::uint32_t> owner = {};  // the user that may open it
+  std::optional<std::uint32_t> group = {};
+};
+
 // The state of a link as the kernel reports it.
 struct Link {
   struct Bridge {
@@ -67,6 +81,9 @@ struct Link {
   std::optional<Port> port;
   std::optional<Macvlan> macvlan;  // without the sources
   std::optional<Ipvlan> ipvlan;
+  std::optional<TaggedVlan> vlan;
+  std::optional<Tun> tun;
+  std::optional<std::uint32_t> vrf_table;  // of a VRF
 };
 
 // A new bridge, up.
@@ -91,11 +108,22 @@ struct NewVeth {
 // A link on top of another one, its parent, which is in this namespace; down.
 struct NewChild {
   std::string name;
-  int parent = 0;                        // index
-  std::variant<Macvlan, Ipvlan> driver;  // decides the kind
-  std::optional<MacAddress> mac = {};    // absent: the kernel's choice
-  std::uint32_t mtu = 0;                 // 0: the parent's
-  int netns = -1;                        // descriptor of its network namespace; -1: this one
+  int parent = 0;                                    // index
+  std::variant<Macvlan, Ipvlan, TaggedVlan> driver;  // decides the kind
+  std::optional<MacAddress> mac = {};                // absent: the kernel's choice
+  std::uint32_t mtu = 0;                             // 0: the parent's
+  int netns = -1;  // descriptor of its network namespace; -1: this one
+};
+
+// A link that stands on no other: "dummy", "vrf", "ifb" (whose queueing discipline packets of other links pass).
+struct NewDevice {
+  std::string name;
+  std::string kind;
+  std::optional<MacAddress> mac = {};                 // absent: the kernel's choice
+  std::uint32_t mtu = 0;                              // bytes; 0: the kernel's default
+  std::optional<std::uint32_t> tx_queue_length = {};  // packets
+  std::optional<std::uint32_t> vrf_table = {};        // of a VRF, which must have one
+  bool up = false;
 };
 
 // What to change of a link, found by index, or by name when index is 0. Absent: left as it is.
@@ -114,6 +142,9 @@ struct LinkChange {
   std::optional<bool> arp_notify = {};      // gratuitous ARP when the link comes up
   std::optional<bool> arp_filter = {};      // answer ARP only to who is reached over this link
   std::optional<std::string> new_name = {};
+  // Descriptor of a network namespace to move to. What else changes, changes there; a link in use is down
+  // then, unless `up` is true, and has lost its addresses.
+  std::optional<int> netns = {};
   bool no_ipv6_address = false;  // addr_gen_mode none: no link-local address, no DAD, no MLD
 };
 
@@ -136,6 +167,7 @@ struct Vlan {
 void create_bridge(Batch& batch, const NewBridge& bridge);
 void create_veth(Batch& batch, const NewVeth& veth);
 void create_child(Batch& batch, const NewChild& child);
+void create_device(Batch& batch, const NewDevice& device);
 // What tells whether the kernel has the driver, asking for a child without a parent: EOPNOTSUPP when it has
 // not, EINVAL when it has. Makes nothing.
 void probe_driver(Batch& batch, std::string_view kind);

@@ -15,6 +15,19 @@ namespace {
 
 constexpr unsigned char kPortForwarding = 3;  // BR_STATE_FORWARDING
 
+Tun parse_tun(std::span<const unsigned char> nest) {
+  constexpr std::uint8_t kTap = 2;  // IFF_TAP of linux/if_tun.h
+  const Attributes<IFLA_TUN_MAX> data(nest);
+  const auto flag = [&](int attribute) {
+    return data.number<std::uint8_t>(attribute).value_or(0) != 0;
+  };
+  return {.is_tap = data.number<std::uint8_t>(IFLA_TUN_TYPE) == kTap,
+          .persistent = flag(IFLA_TUN_PERSIST),
+          .multi_queue = flag(IFLA_TUN_MULTI_QUEUE),
+          .owner = data.number<std::uint32_t>(IFLA_TUN_OWNER),
+          .group = data.number<std::uint32_t>(IFLA_TUN_GROUP)};
+}
+
 void parse_link_info(std::span<const unsigned char> nest, Link& link) {
   const Attributes<IFLA_INFO_MAX> info(nest);
   link.kind = info.text(IFLA_INFO_KIND);
@@ -35,6 +48,17 @@ void parse_link_info(std::span<const unsigned char> nest, Link& link) {
     link.ipvlan =
         Ipvlan{.mode = Ipvlan::Mode{data.number<std::uint16_t>(IFLA_IPVLAN_MODE).value_or(0)},
                .flag = Ipvlan::Flag{data.number<std::uint16_t>(IFLA_IPVLAN_FLAGS).value_or(0)}};
+  }
+  if (link.kind == "vlan") {
+    const Attributes<IFLA_VLAN_MAX> data(info.bytes(IFLA_INFO_DATA));
+    link.vlan = TaggedVlan{.id = data.number<std::uint16_t>(IFLA_VLAN_ID).value_or(0)};
+  }
+  if (link.kind == "vrf") {
+    const Attributes<IFLA_VRF_MAX> data(info.bytes(IFLA_INFO_DATA));
+    link.vrf_table = data.number<std::uint32_t>(IFLA_VRF_TABLE);
+  }
+  if (link.kind == "tun") {
+    link.tun = parse_tun(info.bytes(IFLA_INFO_DATA));
   }
   if (info.text(IFLA_INFO_SLAVE_KIND) == "bridge" && info.has(IFLA_INFO_SLAVE_DATA)) {
     const Attributes<IFLA_BRPORT_MAX> data(info.bytes(IFLA_INFO_SLAVE_DATA));
@@ -148,6 +172,7 @@ std::vector<Route> parse_routes(const nlmsghdr* message) {
   route.link = attributes.number<int>(RTA_OIF).value_or(0);
   route.priority = attributes.number<std::uint32_t>(RTA_PRIORITY).value_or(0);
   route.table = attributes.number<std::uint32_t>(RTA_TABLE).value_or(header->rtm_table);
+  route.protocol = header->rtm_protocol;
   route.scope = header->rtm_scope;
   route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
   parse_metrics(attributes.bytes(RTA_METRICS), route);

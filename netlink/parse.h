@@ -7,6 +7,8 @@
 
 #include "netlink/address.h"
 #include "netlink/link.h"
+#include "netlink/rule.h"
+#include "netlink/tc.h"
 
 struct nlmsghdr;
 
@@ -22,5 +24,10 @@ namespace linnet::netlink {
 // The answer to a question about one destination; absent for a route that sends nothing.
 [[nodiscard]] std::optional<RouteLookup> parse_route_lookup(const nlmsghdr* message);
 [[nodiscard]] std::vector<Vlan> parse_vlans(const nlmsghdr* message, int port_index);
+// Only rules that look up a table.
+[[nodiscard]] std::optional<Rule> parse_rule(const nlmsghdr* message);
+[[nodiscard]] std::optional<Qdisc> parse_qdisc(const nlmsghdr* message);
+// Nothing for what a dump holds besides filters: the classifiers themselves and their hash tables.
+[[nodiscard]] std::optional<IngressFilter> parse_ingress_filter(const nlmsghdr* message);
 
 }  // namespace linnet::netlink

@@ -1,9 +1,11 @@
 #include "netlink/route_socket.h"
 
+#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -73,6 +75,23 @@ Link RouteSocket::get_link(std::string_view name) {
     return *std::move(link);
   }
   throw Error({ENODEV, {}}, concat("look up link ", name));
+}
+
+std::vector<std::optional<Link>> RouteSocket::find_links(std::span<const std::string> names) {
+  Batch batch;
+  for (const std::string& name : names) {
+    batch.append(link_question(0, name), concat("look up link ", name), Batch::Answer::kObject);
+  }
+  std::vector<std::optional<Link>> links(names.size());
+  const std::vector<Ack> acks = socket_.exchange(
+      batch,
+      [&](std::size_t request, const nlmsghdr* message) { links[request] = parse_link(message); });
+  for (std::size_t i = 0; i < acks.size(); ++i) {
+    if (!acks[i].ok() && acks[i].error != ENODEV) {
+      throw Error(acks[i], batch.what(i));
+    }
+  }
+  return links;
 }
 
 std::vector<Link> RouteSocket::dump_links(const Message& question) {
@@ -153,6 +172,27 @@ std::vector<Route> RouteSocket::routes(int link) {
   return found;
 }
 
+std::vector<Rule> RouteSocket::rules() {
+  std::vector<Rule> found;
+  for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
+    fib_rule_hdr header{};
+    header.family = family;
+    Message question(RTM_GETRULE, NLM_F_DUMP);
+    question.header(header);
+    Batch batch;
+    batch.append(question, "list rules", Batch::Answer::kDump);
+    const std::size_t before = found.size();
+    socket_.dump(
+        batch, [&] { found.resize(before); },
+        [&](std::size_t, const nlmsghdr* message) {
+          if (const std::optional<Rule> rule = parse_rule(message)) {
+            found.push_back(*rule);
+          }
+        });
+  }
+  return found;
+}
+
 std::optional<Route> RouteSocket::find_default_route() {
   for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
     Message question = route_question(family);
@@ -201,6 +241,50 @@ std::vector<Vlan> RouteSocket::vlans(int port_index) {
       [&](std::size_t, const nlmsghdr* message) {
         const std::vector<Vlan> vlans = parse_vlans(message, port_index);
         found.insert(found.end(), vlans.begin(), vlans.end());
+      });
+  return found;
+}
+
+std::optional<Qdisc> RouteSocket::find_qdisc(int link, std::uint32_t parent) {
+  tcmsg header{};
+  header.tcm_ifindex = link;
+  header.tcm_parent = parent;
+  // The kernel takes the answer for an announcement, which the asker gets when it wants an echo; where the
+  // queueing discipline is built in there is an acknowledgement alone.
+  Message question(RTM_GETQDISC, NLM_F_ECHO);
+  question.header(header);
+  Batch batch;
+  batch.append(question, concat("look up the queueing discipline of link ", link));
+  std::optional<Qdisc> found;
+  const std::vector<Ack> acks = socket_.exchange(
+      batch, [&](std::size_t, const nlmsghdr* message) { found = parse_qdisc(message); });
+  if (!acks[0].ok() && acks[0].error != ENOENT && acks[0].error != ENODEV) {
+    throw Error(acks[0], batch.what(0));
+  }
+  return found;
+}
+
+std::optional<Qdisc> RouteSocket::find_root_qdisc(int link) { return find_qdisc(link, TC_H_ROOT); }
+
+std::optional<Qdisc> RouteSocket::find_ingress_qdisc(int link) {
+  return find_qdisc(link, TC_H_INGRESS);
+}
+
+std::vector<IngressFilter> RouteSocket::ingress_filters(int link) {
+  tcmsg header{};
+  header.tcm_ifindex = link;
+  header.tcm_parent = TC_H_MAJ(TC_H_INGRESS);
+  Message question(RTM_GETTFILTER, NLM_F_DUMP);
+  question.header(header);
+  Batch batch;
+  batch.append(question, concat("list filters of link ", link), Batch::Answer::kDump);
+  std::vector<IngressFilter> found;
+  socket_.dump(
+      batch, [&] { found.clear(); },
+      [&](std::size_t, const nlmsghdr* message) {
+        if (const std::optional<IngressFilter> filter = parse_ingress_filter(message)) {
+          found.push_back(*filter);
+        }
       });
   return found;
 }

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "netlink/address.h"
 #include "netlink/link.h"
+#include "netlink/rule.h"
 #include "netlink/socket.h"
+#include "netlink/tc.h"
 
 namespace linnet::netlink {
 
@@ -22,6 +25,8 @@ class RouteSocket {
   [[nodiscard]] std::optional<Link> find_link(std::string_view name);
   [[nodiscard]] std::optional<Link> find_link(int index);
   [[nodiscard]] Link get_link(std::string_view name);
+  // In the order of the names. One round trip.
+  [[nodiscard]] std::vector<std::optional<Link>> find_links(std::span<const std::string> names);
 
   // Every link, or the ports of one bridge. Cost: a dump.
   [[nodiscard]] std::vector<Link> links(int master = 0);
@@ -29,15 +34,24 @@ class RouteSocket {
   [[nodiscard]] std::vector<Link> links_of_kind(std::string_view kind);
   // Addresses of one link, both families.
   [[nodiscard]] std::vector<Address> addresses(int link);
-  // Unicast routes through one link, both families and all tables.
+  // Unicast routes through one link, or all for 0, both families and all tables.
   [[nodiscard]] std::vector<Route> routes(int link);
   // The default route of the main table: the one with the lowest metric, of the first family that has one,
   // IPv4 before IPv6. Cost: a dump of the main table.
   [[nodiscard]] std::optional<Route> find_default_route();
+  // Policy routing rules that look up a table, both families.
+  [[nodiscard]] std::vector<Rule> rules();
   // Absent when there is no route, or one that refuses.
   [[nodiscard]] std::optional<RouteLookup> look_up_route(const IpAddress& destination);
   // VLANs of a bridge port, single ones or ranges as the kernel groups them, ascending.
   [[nodiscard]] std::vector<Vlan> vlans(int port_index);
+
+  // The queueing discipline of what a link sends, and of what it receives. Absent where the kernel's own
+  // choice is none, and when the link is gone.
+  [[nodiscard]] std::optional<Qdisc> find_root_qdisc(int link);
+  [[nodiscard]] std::optional<Qdisc> find_ingress_qdisc(int link);
+  // Filters of what the link receives, where it has an "ingress" queueing discipline.
+  [[nodiscard]] std::vector<IngressFilter> ingress_filters(int link);
 
   // One datagram. exchange() gives the kernel's answers as values, in order; execute() throws the
   // first refusal.
@@ -56,6 +70,7 @@ class RouteSocket {
   [[nodiscard]] std::optional<Link> ask_link(const Message& question, std::string what);
   [[nodiscard]] std::vector<Link> dump_links(const Message& question);
   [[nodiscard]] std::vector<Route> dump_routes(const Message& question);
+  [[nodiscard]] std::optional<Qdisc> find_qdisc(int link, std::uint32_t parent);
 
   Socket socket_;
 };

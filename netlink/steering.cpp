@@ -1,9 +1,7 @@
 #include "netlink/steering.h"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -14,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "netlink/sysfs.h"
 
 namespace linnet::netlink {
 
@@ -47,22 +46,6 @@ bool shows_link(std::string_view name, int index) {
   struct statfs system {};
   return file && ::fstatfs(file.get(), &system) == 0 && system.f_type == kSysfsMagic &&
          parse_number<int>(trim(read_all(file.get(), kLargestFile, path))) == index;
-}
-
-// glibc has these since 2.36 only.
-UniqueFd mount_sysfs() {
-  const UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, "sysfs", FSOPEN_CLOEXEC)));
-  if (!context ||
-      ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
-    throw SystemError(errno, "mount the sysfs of this network namespace");
-  }
-  UniqueFd root(
-      static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC,
-                                 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)));
-  if (!root) {
-    throw SystemError(errno, "mount the sysfs of this network namespace");
-  }
-  return root;
 }
 
 UniqueFd open_sysfs(std::string_view name, int index) {

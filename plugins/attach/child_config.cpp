@@ -1,5 +1,7 @@
 #include "plugins/attach/child_config.h"
 
+#include <array>
+
 #include "base/text.h"
 #include "libcni/error.h"
 
@@ -12,6 +14,9 @@ using netlink::Macvlan;
 
 // Why a host end would hear nothing, empty where it works.
 std::string_view problem_with_host_access(const ChildDriver& driver) {
+  if (std::holds_alternative<netlink::TaggedVlan>(driver)) {
+    return "a VLAN interface is the container's alone: remove the key";
+  }
   if (const auto* macvlan = std::get_if<Macvlan>(&driver)) {
     switch (macvlan->mode) {
       case Macvlan::Mode::kBridge:
@@ -64,7 +69,9 @@ void parse_child_keys(cni::ObjectReader& reader, const cni::NetConf& conf, Child
 }
 
 std::string_view kind_of(const ChildDriver& driver) {
-  return std::holds_alternative<Macvlan>(driver) ? "macvlan" : "ipvlan";
+  constexpr std::array<std::string_view, std::variant_size_v<ChildDriver>> kKinds = {
+      "macvlan", "ipvlan", "vlan"};
+  return kKinds.at(driver.index());
 }
 
 std::string_view mode_name(const ChildDriver& driver) {
@@ -79,6 +86,9 @@ std::string_view mode_name(const ChildDriver& driver) {
     }
     return "unknown";
   }
+  if (std::holds_alternative<netlink::TaggedVlan>(driver)) {
+    return {};
+  }
   switch (std::get<Macvlan>(driver).mode) {
     case Macvlan::Mode::kPrivate:
       return "private";
@@ -92,6 +102,11 @@ std::string_view mode_name(const ChildDriver& driver) {
       return "source";
   }
   return "unknown";
+}
+
+std::string setting_text(const ChildDriver& driver) {
+  const auto* vlan = std::get_if<netlink::TaggedVlan>(&driver);
+  return vlan != nullptr ? concat("VLAN ", vlan->id) : concat("mode ", mode_name(driver));
 }
 
 bool is_layer3(const ChildDriver& driver) {

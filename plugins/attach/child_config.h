@@ -1,4 +1,4 @@
-// A container's interface that is a child of another link (macvlan, ipvlan): what the plugins' keys say.
+// A container's interface that is a child of another link (macvlan, ipvlan, vlan): what the plugins' keys say.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 
 namespace linnet::attach {
 
-using ChildDriver = std::variant<netlink::Macvlan, netlink::Ipvlan>;
+using ChildDriver = std::variant<netlink::Macvlan, netlink::Ipvlan, netlink::TaggedVlan>;
 
 struct ChildConfig {
   ChildDriver driver;
@@ -27,14 +27,16 @@ struct ChildConfig {
   std::optional<cni::Result> given = {};
 };
 
-// The keys that both plugins have; leaves driver and mac as they are. Throws cni::Error that names key,
+// The keys that the plugins share; leaves driver and mac as they are. Throws cni::Error that names key,
 // value and way out.
 void parse_child_keys(cni::ObjectReader& reader, const cni::NetConf& conf, ChildConfig& config);
 
-// "macvlan" or "ipvlan".
+// "macvlan", "ipvlan" or "vlan".
 [[nodiscard]] std::string_view kind_of(const ChildDriver& driver);
-// As the configuration spells it.
+// As the configuration spells it; empty for vlan, which has none.
 [[nodiscard]] std::string_view mode_name(const ChildDriver& driver);
+// What tells one interface of a kind from another: "mode l2", "VLAN 5".
+[[nodiscard]] std::string setting_text(const ChildDriver& driver);
 
 // The child has no neighbours (ipvlan l3 and l3s): no ARP, no multicast, every route is on-link.
 [[nodiscard]] bool is_layer3(const ChildDriver& driver);

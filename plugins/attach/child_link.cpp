@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/transaction.h"
 #include "libcni/error.h"
+#include "plugins/attach/interface.h"
 
 namespace linnet::attach {
 
@@ -21,7 +22,7 @@ std::string_view hint_of(int error, const ChildConfig& config) {
   const auto* macvlan = std::get_if<netlink::Macvlan>(&config.driver);
   switch (error) {
     case EOPNOTSUPP:
-      return "this kernel has no such driver (CONFIG_MACVLAN, CONFIG_IPVLAN)";
+      return "this kernel has no such driver (CONFIG_MACVLAN, CONFIG_IPVLAN, CONFIG_VLAN_8021Q)";
     case EBUSY:
       return "the master carries interfaces of another kind already (a bridge, a bond, macvlan or "
              "ipvlan): give it up there, or name another master";
@@ -39,15 +40,15 @@ std::string_view hint_of(int error, const ChildConfig& config) {
                          const ChildConfig& config) {
   const std::string_view hint = hint_of(error.code(), config);
   throw cni::Error(cni::Code::kInvalidNetworkConfig,
-                   concat(error.what(), " (master ", uplink.name, ", mode ",
-                          mode_name(config.driver), ")", hint.empty() ? "" : ": ", hint));
+                   concat(error.what(), " (master ", uplink.name, ", ", setting_text(config.driver),
+                          ")", hint.empty() ? "" : ": ", hint));
 }
 
-[[noreturn]] void refuse_taken_name(const Attachment& attachment) {
-  throw cni::Error(
-      cni::Code::kInvalidEnvironment,
-      concat("CNI_IFNAME: ", linnet::quoted(attachment.ifname),
-             " already exists in the container's namespace: call DEL before a second ADD"));
+[[noreturn]] void refuse_taken_vlan(const netlink::TaggedVlan& vlan) {
+  throw cni::Error(cni::Code::kInvalidNetworkConfig,
+                   concat("\"vlanId\": the master has an interface for VLAN ", vlan.id,
+                          " already, on the host or in a container, and the kernel makes only one: "
+                          "choose another VLAN, or remove that interface"));
 }
 
 // False when the name is taken.
@@ -70,6 +71,9 @@ void create_and_rename(netlink::RouteSocket& where, netlink::Sandbox& sandbox,
   // Of an ADD that was killed between the two messages.
   sandbox.socket().remove_link_if_present(child.name);
   if (!try_to_create(where, child)) {
+    if (const auto* vlan = std::get_if<netlink::TaggedVlan>(&child.driver)) {
+      refuse_taken_vlan(*vlan);
+    }
     throw cni::Error(cni::Code::kTryAgainLater,
                      concat("create ", child.name,
                             ": another process makes a link of that name at the same time"));
@@ -81,7 +85,7 @@ void create_and_rename(netlink::RouteSocket& where, netlink::Sandbox& sandbox,
   const netlink::Ack ack = sandbox.socket().exchange(rename)[0];
   if (ack.error == EEXIST) {
     sandbox.socket().remove_link_if_present(child.name);
-    refuse_taken_name(attachment);
+    refuse_taken_name(attachment.ifname);
   }
   if (!ack.ok()) {
     throw netlink::Error(ack, concat("rename ", child.name, " to ", attachment.ifname));
@@ -93,8 +97,13 @@ void create(netlink::RouteSocket& where, netlink::Sandbox& sandbox, const netlin
   if (try_to_create(where, child)) {
     return;
   }
-  if (child.netns < 0 || sandbox.socket().find_link(attachment.ifname)) {
-    refuse_taken_name(attachment);
+  const auto* vlan = std::get_if<netlink::TaggedVlan>(&child.driver);
+  const bool name_decides = child.netns < 0 && vlan == nullptr;
+  if (name_decides || sandbox.socket().find_link(attachment.ifname)) {
+    refuse_taken_name(attachment.ifname);
+  }
+  if (child.netns < 0) {
+    refuse_taken_vlan(*vlan);
   }
   create_and_rename(where, sandbox, child, attachment);
 }

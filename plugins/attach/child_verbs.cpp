@@ -24,15 +24,11 @@ namespace {
 void configure(netlink::Sandbox& sandbox, const netlink::Netns& host, const cni::Request& request,
                const netlink::Link& link, const InterfacePlan& plan, const ChildConfig& config,
                Transaction& transaction) {
-  const std::vector<SysctlSetting> sysctls = plan_sysctls(config.sysctls, link.name);
-  if (plan.has_ipv6 || !sysctls.empty()) {
-    sandbox.run([&] {
-      prepare_sysctls(link.name, plan, config.enable_dad ? DadMode::kWait : DadMode::kSkip);
-      apply_sysctls(sysctls, host, request.netns, transaction);
-    });
-  }
   try {
-    configure_interface(sandbox, link, plan);
+    set_up_link(
+        sandbox, host, request, link, plan,
+        {.dad = config.enable_dad ? DadMode::kWait : DadMode::kSkip, .sysctls = config.sysctls},
+        transaction);
   } catch (const netlink::Error& error) {
     if (error.code() != EADDRINUSE) {
       throw;
@@ -45,10 +41,17 @@ void configure(netlink::Sandbox& sandbox, const netlink::Netns& host, const cni:
   }
 }
 
-void warn_of_a_dead_uplink(const netlink::Link& uplink) {
-  if (!uplink.up) {
-    log_warning(concat("master ", uplink.name, " is down: nothing passes until it is up"));
+// A VLAN interface cannot be up on a link that is down.
+void refuse_or_warn_of_a_dead_uplink(const netlink::Link& uplink, const ChildDriver& driver) {
+  if (uplink.up) {
+    return;
   }
+  if (std::holds_alternative<netlink::TaggedVlan>(driver)) {
+    throw cni::Error(cni::Code::kInvalidNetworkConfig,
+                     concat("\"master\": ", uplink.name, " is down: bring it up, `ip link set ",
+                            uplink.name, " up`"));
+  }
+  log_warning(concat("master ", uplink.name, " is down: nothing passes until it is up"));
 }
 
 // One ADD, step by step.
@@ -104,7 +107,7 @@ class Addition {
       host_.emplace();
     }
     netlink::Link uplink = get_uplink(host_ ? *host_ : sandbox_.socket(), config_.uplink);
-    warn_of_a_dead_uplink(uplink);
+    refuse_or_warn_of_a_dead_uplink(uplink, config_.driver);
     return uplink;
   }
 
@@ -136,20 +139,27 @@ class Addition {
   std::optional<netlink::RouteSocket> host_;  // absent where the uplink is in the container
 };
 
-void check_driver(const netlink::Link& link, const ChildDriver& wanted, Problems& problems) {
-  ChildDriver present;
+ChildDriver driver_of(const netlink::Link& link) {
   if (link.macvlan) {
-    present = *link.macvlan;
-  } else {
-    present = link.ipvlan.value_or(netlink::Ipvlan{});
-    const auto flag = std::get<netlink::Ipvlan>(wanted).flag;
-    if (std::get<netlink::Ipvlan>(present).flag != flag) {
-      problems.push_back(concat(link.name, " has another flag than the configuration says"));
-    }
+    return *link.macvlan;
   }
-  if (mode_name(present) != mode_name(wanted)) {
+  if (link.vlan) {
+    return *link.vlan;
+  }
+  return link.ipvlan.value_or(netlink::Ipvlan{});
+}
+
+void check_driver(const netlink::Link& link, const ChildDriver& wanted, Problems& problems) {
+  const ChildDriver present = driver_of(link);
+  const auto* ipvlan = std::get_if<netlink::Ipvlan>(&present);
+  if (ipvlan != nullptr && ipvlan->flag != std::get<netlink::Ipvlan>(wanted).flag) {
+    problems.push_back(concat(link.name, " has another flag than the configuration says"));
+  }
+  if (setting_text(present) != setting_text(wanted)) {
     problems.push_back(
-        concat(link.name, " is in mode ", mode_name(present), ", not ", mode_name(wanted)));
+        link.vlan
+            ? concat(link.name, " is of ", setting_text(present), ", not of ", setting_text(wanted))
+            : concat(link.name, " is in ", setting_text(present), ", not ", mode_name(wanted)));
   }
 }
 
@@ -168,44 +178,19 @@ void check_uplink(netlink::Sandbox& sandbox, const netlink::Link& link, const Up
   }
 }
 
-void check_link(const cni::Request& request, const netlink::Link& link, const cni::Result& prev,
-                const ChildConfig& config, Problems& problems) {
-  const cni::Interface* entry = find_interface(prev, link.name, request.netns);
-  if (entry != nullptr && !entry->mac.empty() &&
-      !equals_ignoring_case(entry->mac, link.mac.text())) {
-    problems.push_back(concat(link.name, " has MAC address ", link.mac.text(), ", not ", entry->mac,
-                              " as prevResult says"));
-  }
-  if (!link.up) {
-    problems.push_back(concat(link.name, " is down"));
-  }
+Problems child_problems(const cni::Request& request, const cni::NetConf& conf,
+                        const ChildConfig& config, netlink::Sandbox& sandbox,
+                        const netlink::Link& link) {
+  Problems problems;
   if (config.uplink.mtu != 0 && link.mtu != config.uplink.mtu) {
     problems.push_back(concat(link.name, " has MTU ", link.mtu, ", not ", config.uplink.mtu));
   }
-}
-
-Problems problems_of(const cni::Request& request, const cni::NetConf& conf,
-                     const ChildConfig& config) {
-  const std::string_view kind = kind_of(config.driver);
-  const cni::Result prev = own_part(*conf.prev_result, request.ifname);
-  std::optional<netlink::Netns> netns = netlink::Netns::find(request.netns);
-  if (!netns) {
-    return {concat("CNI_NETNS: there is no network namespace at ", request.netns)};
-  }
-  const netlink::Netns host_netns = netlink::Netns::current();
-  netlink::Sandbox sandbox(host_netns, *std::move(netns));
-  const std::optional<netlink::Link> link = sandbox.socket().find_link(request.ifname);
-  if (!link || link->kind != kind) {
-    return {concat(request.ifname, link ? " is no " : " is not in the container",
-                   link ? kind : std::string_view())};
-  }
-  Problems problems;
-  check_link(request, *link, prev, config, problems);
-  check_driver(*link, config.driver, problems);
-  check_uplink(sandbox, *link, config.uplink, problems);
-  append(problems, container_end_problems(sandbox, *link, plan_interface(prev), config.sysctls));
+  check_driver(link, config.driver, problems);
+  check_uplink(sandbox, link, config.uplink, problems);
   if (config.host_access) {
-    append(problems, host_access_problems(attachment_of(request, conf), kind, addresses_of(prev)));
+    append(problems,
+           host_access_problems(attachment_of(request, conf), kind_of(config.driver),
+                                addresses_of(own_part(*conf.prev_result, request.ifname))));
   }
   return problems;
 }
@@ -215,9 +200,10 @@ void require_driver(std::string_view kind) {
   netlink::probe_driver(batch, kind);
   const netlink::Ack ack = netlink::RouteSocket().exchange(batch)[0];
   if (ack.error == EOPNOTSUPP) {
-    throw cni::Error(cni::Code::kPluginNotAvailable,
-                     concat("this kernel has no driver for ", kind, " interfaces, and no module ",
-                            kind, " that could be loaded: install the module"));
+    throw cni::Error(
+        cni::Code::kPluginNotAvailable,
+        concat("this kernel has no driver for ", kind, " interfaces, and no module ",
+               kind == "vlan" ? "8021q" : kind, " that could be loaded: install the module"));
   }
 }
 
@@ -254,7 +240,12 @@ void check_child(const cni::Request& request, const cni::NetConf& conf, const Ch
   if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
     ipam->run(cni::Verb::kCheck, conf);
   }
-  throw_if_changed(request, conf, problems_of(request, conf, config));
+  throw_if_changed(
+      request, conf,
+      container_link_problems(request, conf, kind_of(config.driver), config.sysctls,
+                              [&](netlink::Sandbox& sandbox, const netlink::Link& link) {
+                                return child_problems(request, conf, config, sandbox, link);
+                              }));
 }
 
 void gc_children(const cni::Request& request, const cni::NetConf& conf, std::string_view kind) {

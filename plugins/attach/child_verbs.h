@@ -1,4 +1,4 @@
-// The verbs of the plugins whose interface is a child of another link (macvlan, ipvlan).
+// The verbs of the plugins whose interface is a child of another link (macvlan, ipvlan, vlan).
 #pragma once
 
 #include "libcni/request.h"
@@ -26,7 +26,7 @@ void gc_children(const cni::Request& request, const cni::NetConf& conf, std::str
 // master, or IPAM has nothing to give.
 void child_status(const cni::Request& request, const cni::NetConf& conf, const ChildConfig& config);
 
-// The verbs as a plugin's table has them. `Driver` is netlink::Macvlan or netlink::Ipvlan, `parse` reads the
+// The verbs as a plugin's table has them. `Driver` is an alternative of ChildDriver, `parse` reads the
 // plugin's configuration.
 template <typename Driver, ChildConfig (*parse)(const cni::Request&, const cni::NetConf&)>
 struct ChildVerbs {

@@ -72,8 +72,9 @@ void wait_for_addresses(netlink::Sandbox& sandbox, const netlink::Link& link,
 }
 
 bool shows(const netlink::Route& present, const netlink::Route& wanted) {
+  // Where none is asked for, a plugin behind this one in the chain (sbr, vrf) may have put it into another.
   return present.dst == wanted.dst && present.gateway == wanted.gateway &&
-         present.table.value_or(RT_TABLE_MAIN) == wanted.table.value_or(RT_TABLE_MAIN) &&
+         (!wanted.table || present.table == wanted.table) &&
          (wanted.priority == 0 || present.priority == wanted.priority) &&
          (wanted.mtu == 0 || present.mtu == wanted.mtu) &&
          (wanted.advmss == 0 || present.advmss == wanted.advmss);
@@ -87,6 +88,13 @@ netlink::Netns open_netns(const cni::Request& request) {
   } catch (const SystemError& error) {
     throw cni::Error(cni::Code::kInvalidEnvironment, concat("CNI_NETNS: ", error.what()));
   }
+}
+
+void refuse_taken_name(const std::string& ifname) {
+  throw cni::Error(
+      cni::Code::kInvalidEnvironment,
+      concat("CNI_IFNAME: ", linnet::quoted(ifname),
+             " already exists in the container's namespace: call DEL before a second ADD"));
 }
 
 InterfacePlan plan_interface(const cni::Result& result) {

@@ -15,6 +15,9 @@ namespace linnet::attach {
 // The container's namespace. Throws cni::Error(kInvalidEnvironment) that names CNI_NETNS.
 [[nodiscard]] netlink::Netns open_netns(const cni::Request& request);
 
+// Throws cni::Error(kInvalidEnvironment) for an ADD whose interface is there already.
+[[noreturn]] void refuse_taken_name(const std::string& ifname);
+
 enum class DadMode { kSkip, kWait };
 
 struct InterfacePlan {

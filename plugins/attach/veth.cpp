@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "libcni/error.h"
+#include "plugins/attach/interface.h"
 
 namespace linnet::attach {
 
@@ -14,10 +15,7 @@ namespace {
 void resolve_name_clash(netlink::RouteSocket& host, netlink::RouteSocket& sandbox,
                         const Attachment& attachment) {
   if (sandbox.find_link(attachment.ifname)) {
-    throw cni::Error(
-        cni::Code::kInvalidEnvironment,
-        concat("CNI_IFNAME: ", linnet::quoted(attachment.ifname),
-               " already exists in the container's namespace: call DEL before a second ADD"));
+    refuse_taken_name(attachment.ifname);
   }
   const std::string host_name = host_link_name(attachment);
   const std::optional<netlink::Link> link = host.find_link(host_name);

@@ -217,11 +217,10 @@ std::string HostTest::world_with_shared_things(const Json& conf) const {
 }
 
 void HostTest::fail_each_step_of_add(const Json& conf, const std::function<std::string()>& state,
-                                     int reported) const {
+                                     int reported, const std::vector<std::string>& syscalls) const {
   const std::string before = state();
   int failures = 0;
-  for (const std::string syscall :
-       {"sendto", "recvmmsg", "setns", "socket", "openat", "clone3", "flock"}) {
+  for (const std::string& syscall : syscalls) {
     for (int nth = 1; nth <= 24; ++nth) {
       const std::string inject = concat("inject=", syscall, ":error=ENOBUFS:when=", nth);
       const Call injected = {.verb = "ADD",

@@ -57,7 +57,10 @@ class HostTest : public ::testing::Test {
   // plugin reports the failure or can do without the call. More than `reported` of them are reported. Needs
   // strace.
   void fail_each_step_of_add(const cni::Json& conf, const std::function<std::string()>& state,
-                             int reported = 20) const;
+                             int reported = 20,
+                             const std::vector<std::string>& syscalls = {
+                                 "sendto", "recvmmsg", "setns", "socket", "openat", "clone3",
+                                 "flock"}) const;
 
   // The DEL of this build and CHECK before it understand what ADD of the reference plugin made.
   void expect_takes_over_from_reference(const cni::Json& conf,

@@ -1,0 +1,157 @@
+#include "plugins/meta/vrf/membership.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "libcni/error.h"
+
+namespace linnet::vrf {
+
+namespace {
+
+using netlink::Address;
+using netlink::Link;
+using netlink::Route;
+using netlink::RouteSocket;
+
+// More than duplicate detection takes.
+constexpr int kAddressTimeoutMs = 5000;
+
+std::uint32_t table_of(const std::optional<Link>& vrf) {
+  return vrf ? vrf->vrf_table.value_or(RT_TABLE_MAIN) : std::uint32_t{RT_TABLE_MAIN};
+}
+
+// Those that the kernel makes by itself, wherever the interface is.
+bool is_kernels(const Route& route, const std::vector<Address>& addresses) {
+  if (!route.dst.is_ipv4() &&
+      (route.dst.address().is_link_local_unicast() || route.dst.address().is_multicast())) {
+    return true;
+  }
+  return !route.gateway && std::ranges::any_of(addresses, [&](const Address& address) {
+    return address.address.network() == route.dst;
+  });
+}
+
+std::vector<Route> routes_to_keep(RouteSocket& inside, const Link& link, std::uint32_t table,
+                                  const std::vector<Address>& addresses) {
+  std::vector<Route> routes = inside.routes(link.index);
+  std::erase_if(routes, [&](const Route& route) {
+    return route.table != table || is_kernels(route, addresses);
+  });
+  std::ranges::stable_partition(routes,
+                                [](const Route& route) { return !route.gateway.has_value(); });
+  return routes;
+}
+
+bool is_kept(const Address& address) {
+  return !address.address.is_ipv4() && address.permanent && address.scope == RT_SCOPE_UNIVERSE;
+}
+
+void restore_addresses(RouteSocket& inside, const Link& link,
+                       const std::vector<Address>& addresses) {
+  netlink::Batch batch;
+  for (const Address& address : addresses) {
+    if (is_kept(address)) {
+      netlink::add_address(batch, link.index, address.address, link.name,
+                           {.detection = netlink::DuplicateDetection::kNone});
+    }
+  }
+  if (batch.empty()) {
+    return;
+  }
+  const std::vector<netlink::Ack> acks = inside.exchange(batch);
+  for (std::size_t i = 0; i < acks.size(); ++i) {
+    if (!acks[i].ok() && acks[i].error != EEXIST) {
+      throw netlink::Error(acks[i], batch.what(i));
+    }
+  }
+}
+
+bool all_usable(RouteSocket& inside, const Link& link, const std::vector<Address>& addresses) {
+  const std::vector<Address> present = inside.addresses(link.index);
+  return std::ranges::all_of(addresses, [&](const Address& wanted) {
+    const auto found = std::ranges::find(present, wanted.address, &Address::address);
+    return !is_kept(wanted) || (found != present.end() && !found->tentative);
+  });
+}
+
+void change_master(RouteSocket& inside, const Link& link, const std::optional<Link>& to) {
+  netlink::Batch batch;
+  netlink::change_link(batch,
+                       {.index = link.index, .name = link.name, .master = to ? to->index : 0});
+  inside.execute(batch);
+}
+
+}  // namespace
+
+std::optional<Link> find_vrf(RouteSocket& inside, const std::string& name) {
+  std::optional<Link> link = inside.find_link(name);
+  if (link && link->kind != "vrf") {
+    throw cni::Error(cni::Code::kInvalidNetworkConfig, concat("\"vrfname\": the container's ", name,
+                                                              " is no VRF: choose another name"));
+  }
+  return link;
+}
+
+Link ensure_vrf(RouteSocket& inside, const Config& config) {
+  if (std::optional<Link> vrf = find_vrf(inside, config.name)) {
+    if (config.table != 0 && vrf->vrf_table != config.table) {
+      throw cni::Error(
+          cni::Code::kInvalidNetworkConfig,
+          concat("\"table\": VRF ", config.name, " already exist with different routing table ",
+                 vrf->vrf_table.value_or(0), ", not ", config.table));
+    }
+    return *std::move(vrf);
+  }
+  std::vector<std::uint32_t> taken;
+  for (const Link& link : inside.links_of_kind("vrf")) {
+    taken.push_back(link.vrf_table.value_or(0));
+  }
+  const std::uint32_t table = config.table != 0 ? config.table : free_table(taken);
+  netlink::Batch batch;
+  netlink::create_device(batch,
+                         {.name = config.name, .kind = "vrf", .vrf_table = table, .up = true});
+  const netlink::Ack ack = inside.exchange(batch)[0];
+  // EEXIST: of an ADD for another interface of the container at the same time.
+  if (!ack.ok() && ack.error != EEXIST) {
+    throw netlink::Error(ack, batch.what(0));
+  }
+  return inside.get_link(config.name);
+}
+
+void remove_vrf_if_empty(RouteSocket& inside, const std::string& name) {
+  const std::optional<Link> vrf = inside.find_link(name);
+  if (vrf && vrf->kind == "vrf" && inside.links(vrf->index).empty()) {
+    inside.remove_link_if_present(name);
+  }
+}
+
+void move_link(netlink::Sandbox& sandbox, const Link& link, const std::optional<Link>& from,
+               const std::optional<Link>& to) {
+  RouteSocket& inside = sandbox.socket();
+  const std::vector<Address> addresses = inside.addresses(link.index);
+  const std::vector<Route> routes = routes_to_keep(inside, link, table_of(from), addresses);
+  std::optional<netlink::Monitor> monitor;
+  sandbox.run([&] { monitor.emplace(netlink::Monitor::Subject::kIpv6Addresses); });
+  change_master(inside, link, to);
+  restore_addresses(inside, link, addresses);
+  if (!monitor->wait(kAddressTimeoutMs, [&] { return all_usable(inside, link, addresses); })) {
+    throw cni::Error(cni::Code::kTryAgainLater,
+                     concat("the IPv6 addresses of ", link.name, " are not usable after ",
+                            kAddressTimeoutMs, " ms"));
+  }
+  netlink::Batch batch;
+  for (Route route : routes) {
+    route.table = table_of(to);
+    netlink::replace_route(batch, route, link.name);
+  }
+  if (!batch.empty()) {
+    inside.execute(batch);
+  }
+}
+
+}  // namespace linnet::vrf
