@@ -63,6 +63,39 @@ need_client() {
   unpacked=$(unpack_client "$1") || skip "the packages of $1 cannot be had here"
 }
 
+# unpack_from SUITE PACKAGE…: packages of another suite of Debian, whose lists stay in a folder of their own, once;
+# prints the folder.
+unpack_from() {
+  local suite=$1
+  shift
+  local folder=$root/build/clients/$suite
+  if [ ! -e "$folder/complete" ]; then
+    rm -rf "$folder"
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" "$folder/packages"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" \
+      >"$folder/sources"
+    cat >"$folder/apt.conf" <<CONF
+Dir::Etc::sourcelist "$folder/sources";
+Dir::Etc::sourceparts "-";
+Dir::State::lists "$folder/lists";
+Dir::Cache "$folder/cache";
+APT::Sandbox::User "root";
+CONF
+    (
+      export APT_CONFIG=$folder/apt.conf
+      cd "$folder/packages"
+      apt-get -q update && apt-get -q download "$@"
+    ) >"$folder/log" 2>&1 || return 1
+    local package
+    for package in "$folder"/packages/*.deb; do
+      dpkg -x "$package" "$folder" >>"$folder/log" 2>&1 || return 1
+    done
+    rm -r "$folder/packages" "$folder/lists" "$folder/cache"
+    touch "$folder/complete"
+  fi
+  echo "$folder"
+}
+
 # Runs this test again inside a host of its own: namespaces and a control group that go when it
 # ends, whatever it started. Returns only inside.
 enter_host() {
