@@ -133,9 +133,12 @@ class TraceReplay : public HostTest,
     if (IsSkipped()) {
       return;
     }
+    // Those behind it in a chain are called by real runtimes in tests/clients: their results name links that linnet
+    // names otherwise.
+    const std::set<std::string> chained = {"portmap", "firewall", "bandwidth"};
     for (const RecordedCall& call : read_trace(std::get<0>(GetParam()))) {
       const bool ours = std::filesystem::exists(concat(LINNET_BIN_DIR "/", call.plugin));
-      if (ours && !call.is_delegation()) {
+      if (ours && !chained.contains(call.plugin) && !call.is_delegation()) {
         calls_.push_back(call);
       }
     }
