@@ -18,9 +18,10 @@ const std::string kHostLocal = LINNET_BIN_DIR "/host-local";
 TEST(BuildNote, IsInTheIpamPluginsOfThisBuildAndNamesTheirType) {
   EXPECT_TRUE(has_build_note(kHostLocal, "host-local"));
   EXPECT_TRUE(has_build_note("/proc/self/exe", "unit-test"));
-  EXPECT_FALSE(has_build_note(kHostLocal, "static"));
+  EXPECT_TRUE(has_build_note(LINNET_BIN_DIR "/static", "static"));
+  EXPECT_FALSE(has_build_note(kHostLocal, "dhcp"));
   EXPECT_FALSE(has_build_note(kHostLocal, "host-loca"));
-  EXPECT_FALSE(has_build_note(LINNET_BIN_DIR "/bridge", "host-local"));
+  EXPECT_FALSE(has_build_note(LINNET_BIN_DIR "/cnitool", "host-local"));
 }
 
 TEST(BuildNote, IsNotInWhatCannotBeRead) {
