@@ -26,6 +26,10 @@ if(LINNET_SANITIZE)
   target_compile_options(linnet_compile_options INTERFACE
     -fsanitize=${LINNET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(linnet_compile_options INTERFACE -fsanitize=${LINNET_SANITIZE})
+  if(NOT LINNET_FUZZ)
+    # A million relocations at each start otherwise, and the tests start thousands of processes.
+    target_link_options(linnet_compile_options INTERFACE -no-pie)
+  endif()
 endif()
 
 if(LINNET_FUZZ)
