@@ -157,7 +157,7 @@ enter_host() {
 world() {
   ip -br link | awk '{ print "link", $1, $3 }'
   ip -br addr | awk '{ $2 = "address"; sub(/ fe80:[^ ]*/, ""); print }'
-  ip route show table all | sed -E '/fe80::/d; s/ linkdown//; s/^/route /'
+  ip -4 route show table all | sed -E 's/ linkdown//; s/^/route /'
   ip -6 route show table all | sed -E '/fe80:|^multicast|ff00::/d; s/ linkdown//; s/^/route6 /'
   # By table: their order is that in which they were made.
   nft list tables 2>/dev/null | sort | while read -r _ family table; do
@@ -236,6 +236,8 @@ make_lan() {
   ip -n lan link set lo up
   ip -n lan link set eth0 up
   ip link set up0 up
+  # The kernel notices the carrier up to a second later, and makes the routes of IPv6 then.
+  eventually eval "ip -6 route show table local dev up0 | grep -q ff00::/8"
 }
 
 finish() { [ "$failures" = 0 ]; exit; }

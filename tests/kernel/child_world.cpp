@@ -33,6 +33,7 @@ void ChildWorld::SetUp() {
   must_run({"ip", "link", "set", "up0", "up"});
   outside({"link", "set", "lo", "up"});
   outside({"link", "set", "out0", "up"});
+  wait_for_carrier("up0");
   outside({"route", "add", "10.33.0.0/24", "via", "10.22.0.200"});
   outside({"route", "add", "fd33::/64", "via", "fd22::200"});
   must_run({"ip", "route", "add", "default", "via", "10.22.0.1"});

@@ -39,9 +39,7 @@ class Tap : public HostTest {
 
   [[nodiscard]] static Json link() { return ip("c1", {"link", "show", "eth0"})[0]; }
   [[nodiscard]] static Json tun() { return link()["linkinfo"]["info_data"]; }
-  [[nodiscard]] static std::string everything() {
-    return world() + must_run({"ip", "-n", "c1", "-br", "link", "show"});
-  }
+  [[nodiscard]] static std::string everything() { return world() + links_of("c1"); }
   void expect_refused(const Json& conf, int code, const std::string& words) const {
     const std::string before = everything();
     const ProgramOutput output = call({.verb = "ADD", .conf = conf});

@@ -41,7 +41,7 @@ class VlanBase : public HostTest {
   [[nodiscard]] static std::string everything() {
     std::string text = world();
     for (const char* name : {"c1", "c2"}) {
-      text += must_run({"ip", "-n", name, "-br", "link", "show"});
+      text += links_of(name);
     }
     return text;
   }

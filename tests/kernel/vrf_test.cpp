@@ -1,6 +1,7 @@
 // vrf behind bridge. Needs a kernel with VRFs.
 #include <gmock/gmock.h>
 
+#include "base/text.h"
 #include "tests/kernel/bridge_conf.h"
 #include "tests/support/host.h"
 
@@ -38,8 +39,14 @@ class VrfBase : public HostTest {
   }
   // Links, addresses and routes of the container; the rule that the first VRF brings stays.
   [[nodiscard]] static std::string state() {
-    return inside({"-br", "link", "show"}) + inside({"-br", "addr", "show", "scope", "global"}) +
-           inside({"route", "show", "proto", "boot"}) + inside({"-6", "route", "show", "default"});
+    std::string addresses;
+    for (const Json& link : ip("c1", {"addr", "show", "scope", "global"})) {
+      for (const Json& address : link.value("addr_info", Json::array())) {
+        addresses += concat(link.value("ifname", ""), " ", address.value("local", ""), "\n");
+      }
+    }
+    return links_of("c1") + addresses + inside({"route", "show", "proto", "boot"}) +
+           inside({"-6", "route", "show", "default"});
   }
   void expect_refused(const Json& conf, int code, const std::string& words) const {
     const std::string before = state();

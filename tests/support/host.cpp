@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -44,17 +46,21 @@ std::string value_of(const Json& object, const char* key) {
   return object.contains(key) ? object[key].dump() : "";
 }
 
+std::string link_fact(const Json& link) {
+  std::set<std::string> flags;
+  for (const Json& flag : link.value("flags", Json::array())) {
+    flags.insert(flag.get<std::string>());
+  }
+  return concat("link ", value_of(link, "ifname"), " ", value_of(link, "address"), " mtu ",
+                value_of(link, "mtu"), " master ", value_of(link, "master"), " alias ",
+                value_of(link, "ifalias"), flags.contains("UP") ? " up" : " down",
+                flags.contains("PROMISC") ? " promisc" : "");
+}
+
 void add_links(std::set<std::string>& facts) {
   for (const Json& link : parsed(must_run({"ip", "-j", "-d", "addr", "show"}))) {
+    facts.insert(link_fact(link));
     const std::string name = value_of(link, "ifname");
-    std::set<std::string> flags;
-    for (const Json& flag : link.value("flags", Json::array())) {
-      flags.insert(flag.get<std::string>());
-    }
-    facts.insert("link " + name + " " + value_of(link, "address") + " mtu " +
-                 value_of(link, "mtu") + " master " + value_of(link, "master") + " alias " +
-                 value_of(link, "ifalias") + (flags.contains("UP") ? " up" : " down") +
-                 (flags.contains("PROMISC") ? " promisc" : ""));
     for (const Json& address : link.value("addr_info", Json::array())) {
       if (address.value("scope", "") == "link") {
         continue;
@@ -269,6 +275,18 @@ void HostTest::make_outside() const {
   must_run({"ip", "-n", "outside", "addr", "add", "2001:db8::9/64", "dev", "out0", "nodad"});
   must_run({"ip", "link", "set", "up0", "up"});
   must_run({"ip", "-n", "outside", "link", "set", "out0", "up"});
+  wait_for_carrier("up0");
+}
+
+void HostTest::wait_for_carrier(const std::string& name) {
+  for (int i = 0; i < 100; ++i) {
+    if (must_run({"ip", "-6", "route", "show", "table", "local", "dev", name}).find("ff00::/8") !=
+        std::string::npos) {
+      return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  FAIL() << name << " has no carrier";
 }
 
 void HostTest::wait_for_the_outside() {
@@ -276,6 +294,15 @@ void HostTest::wait_for_the_outside() {
   }
   for (int i = 0; i < 10 && !ping("", "2001:db8::9"); ++i) {
   }
+}
+
+std::string HostTest::links_of(const std::string& netns) {
+  std::string text;
+  for (const Json& link : ip(netns, {"link", "show"})) {
+    text += concat(link_fact(link), " kind ",
+                   link.value("linkinfo", Json::object()).value("info_kind", "-"), "\n");
+  }
+  return text;
 }
 
 Json HostTest::ip(const std::string& netns, std::vector<std::string> arguments) {

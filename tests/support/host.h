@@ -69,8 +69,14 @@ class HostTest : public ::testing::Test {
   // A namespace "outside" (192.0.2.9, 2001:db8::9) at the host's uplink up0 (192.0.2.1, 2001:db8::1), which
   // knows no way back to the containers.
   void make_outside() const;
+  // A new link takes up to a second until the kernel notices its carrier and makes its routes of IPv6.
+  static void wait_for_carrier(const std::string& name);
   // A new pair takes a moment until it speaks IPv6 both ways.
   static void wait_for_the_outside();
+
+  // The links of a namespace, one a line: name, addresses, MTU, kind, up or down. Without the operational
+  // state, which the kernel settles later by itself.
+  [[nodiscard]] static std::string links_of(const std::string& netns);
 
   // `ip -j` in a namespace ("" is the host).
   [[nodiscard]] static cni::Json ip(const std::string& netns, std::vector<std::string> arguments);
