@@ -165,7 +165,13 @@ void remove_elements_and_sources(nft::NftSocket& nft, const Subject& subject,
   if (!own.empty()) {
     remove_with_sources(nft, std::move(own));
   } else if (config.backend == Backend::kAutomatic || config.backend == Backend::kFirewalld) {
-    remove_sources(unrecorded_sources(nft, subject, config.zone));
+    const std::vector<ZoneSource> sources = unrecorded_sources(nft, subject, config.zone);
+    try {
+      remove_sources(sources);
+    } catch (const std::exception& error) {
+      // Nothing says that there are any: no reason to keep a container from going.
+      log_warning(error.what());
+    }
   }
 }
 
