@@ -16,8 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kBulkWarmUp(50);
-
 // Requests and answers with their share of the cycles and of the time: the slower ones need fewer.
 struct ClosedLoop {
   const char* name;
@@ -104,6 +102,7 @@ class Measurement {
             {"open_loop_ms", options_.open_loop.count()},
             {"open_loop_rate", options_.open_loop_rate},
             {"bulk_ms", options_.bulk.count()},
+            {"bulk_warm_up_ms", options_.bulk_warm_up.count()},
             {"accounting_ms", options_.accounting.count()},
             {"seed", options_.seed}};
   }
@@ -203,7 +202,7 @@ class Measurement {
   void measure_bulks() {
     const int two = cpus_.size() > 1 ? 2 : 1;
     const BulkOptions still = {.flows = 1,
-                               .warm_up = kBulkWarmUp,
+                               .warm_up = options_.bulk_warm_up,
                                .duration = options_.bulk,
                                .sender = Sender::kStill,
                                .placement = placement(two)};
@@ -216,7 +215,7 @@ class Measurement {
     if (options_.migrate) {
       measure_bulk({"bulk_migrate", "bulk TCP, two flows, senders moved every 5 ms",
                     Unit::kBitsPerSecond, 0, false},
-                   {.warm_up = kBulkWarmUp, .duration = options_.bulk});
+                   {.warm_up = options_.bulk_warm_up, .duration = options_.bulk});
     }
   }
 
@@ -264,7 +263,8 @@ RunOptions scaled(RunOptions options, double factor) {
   };
   options.cycles = static_cast<int>(std::max<std::int64_t>(scale(options.cycles), 2));
   for (std::chrono::milliseconds* const time :
-       {&options.round_limit, &options.accounting, &options.open_loop, &options.bulk}) {
+       {&options.round_limit, &options.accounting, &options.open_loop, &options.bulk,
+        &options.bulk_warm_up}) {
     *time = std::chrono::milliseconds(scale(time->count()));
   }
   return options;

@@ -24,6 +24,7 @@ struct RunOptions {
   std::chrono::milliseconds open_loop{200};
   double open_loop_rate = 4000;  // requests a second
   std::chrono::milliseconds bulk{150};
+  std::chrono::milliseconds bulk_warm_up{50};  // before
   bool all_workloads = true;
   bool migrate = false;  // also bulk data whose senders move
   std::uint64_t seed = 1;

@@ -155,4 +155,4 @@ int run() {
 }  // namespace
 }  // namespace linnet::rig::setup
 
-int main() { return linnet::bench::run(); }
+int main() { return linnet::rig::setup::run(); }

@@ -87,7 +87,7 @@ TEST_F(Rig, RunMeasuresEveryWayThroughEveryNetworkAndLeavesNothing) {
   std::ofstream(list) << R"({"cniVersion": "1.0.0", "name": "mine", "plugins": [
     {"type": "bridge", "bridge": "mine0", "ipam": {"type": "host-local", "subnet": "10.9.0.0/24"}}]})";
   const ProgramOutput output =
-      run_program({LINNET_BIN_DIR "/netrig", "run", "--quick", "--migrate", "--scale", "0.05",
+      run_program({LINNET_BIN_DIR "/netrig", "run", "--quick", "--migrate", "--scale", "0.02",
                    "--conf", list, "--json", file, "--csv", folder.path() + "/run.csv"});
   ASSERT_EQ(output.exit_code, 0) << output.standard_error;
   std::ifstream stream(file);
@@ -105,7 +105,7 @@ TEST_F(Rig, RunMeasuresEveryWayThroughEveryNetworkAndLeavesNothing) {
       EXPECT_EQ(one["unavailable"], "this kernel has no ipvlan");
       continue;
     }
-    ASSERT_EQ(one["series"].size(), 5U) << one["topology"];
+    ASSERT_EQ(one["series"].size(), 5U) << topology;
     for (const Json& series : one["series"]) {
       EXPECT_GE(series["samples"].size(), 6U);
       EXPECT_GT(series["summary"]["rate"], 0);
@@ -225,6 +225,9 @@ TEST_F(Rig, StatLooksIntoEveryCachedAttachment) {
 }
 
 TEST_F(Rig, SetupTimesThePluginsAndAWholeChain) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "a plugin with LeakSanitizer fails under ptrace; runs with the released build";
+#endif
   for (const std::string& scenario :
        {std::string("bridge+ipMasq+host-local"),
         std::string("chain: bridge+ipMasq+host-local, portmap, firewall, tuning")}) {
@@ -233,7 +236,7 @@ TEST_F(Rig, SetupTimesThePluginsAndAWholeChain) {
                      "--attachments", "0", "--burst", "2", "--json"});
     ASSERT_EQ(output.exit_code, 0) << output.standard_error;
     const Json report = output.json();
-    ASSERT_EQ(report["rows"].size(), 3U) << report << output.standard_error;
+    ASSERT_EQ(report["rows"].size(), 3U) << report.dump() << output.standard_error;
     for (const Json& row : report["rows"]) {
       EXPECT_EQ(row["scenario"], scenario);
       EXPECT_GT(row["columns"][0]["wall_us"]["median"], 0);

