@@ -2,7 +2,8 @@
 #
 # linnet_compile_options  an interface target with the language level, warnings, hardening and sanitizers
 # linnet_library(name SOURCES… LINK…)      a static library linnet_<name>, alias linnet::<name>
-# linnet_executable(name COMPONENT… SOURCES… LINK…)  an executable in <build>/bin under its CNI name
+# linnet_executable(name COMPONENT… SOURCES… LINK…)  an executable in <build>/bin
+# linnet_plugin(name library)              a plugin of that CNI name, to be linked into the executable "linnet"
 
 add_library(linnet_compile_options INTERFACE)
 target_compile_features(linnet_compile_options INTERFACE cxx_std_20)
@@ -25,6 +26,10 @@ if(LINNET_SANITIZE)
   target_compile_options(linnet_compile_options INTERFACE
     -fsanitize=${LINNET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(linnet_compile_options INTERFACE -fsanitize=${LINNET_SANITIZE})
+  if(NOT LINNET_FUZZ)
+    # A million relocations at each start otherwise, and the tests start thousands of processes.
+    target_link_options(linnet_compile_options INTERFACE -no-pie)
+  endif()
 endif()
 
 if(LINNET_FUZZ)
@@ -86,6 +91,16 @@ function(linnet_library name)
   endif()
 endfunction()
 
+# Its library defines kPlugin (plugins/plugins.h).
+function(linnet_plugin name library)
+  target_link_libraries(linnet_${library} PUBLIC linnet::skel)
+  set_property(GLOBAL APPEND PROPERTY LINNET_PLUGINS ${name})
+  set_property(GLOBAL APPEND PROPERTY LINNET_PLUGIN_LIBRARIES linnet::${library})
+  # The prefix, since bridge(8) is another.
+  set_property(GLOBAL APPEND PROPERTY LINNET_MAN_PAGES
+    cni-${name} 8 ${CMAKE_CURRENT_SOURCE_DIR}/README.md plugins)
+endfunction()
+
 # COMPONENT plugins installs below LINNET_PLUGIN_DIR, COMPONENT tools into the bin directory.
 function(linnet_executable name)
   cmake_parse_arguments(ARG "" "COMPONENT" "SOURCES;LINK" ${ARGN})
@@ -93,11 +108,10 @@ function(linnet_executable name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} linnet_compile_options linnet_static_link)
   linnet_precompile(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
-  # The README beside it becomes its manual page; a plugin's carries the prefix, since bridge(8) is another.
+  # The README beside it becomes the manual page of a tool.
   set(readme ${CMAKE_CURRENT_SOURCE_DIR}/README.md)
   if(ARG_COMPONENT STREQUAL "plugins")
     install(TARGETS ${name} RUNTIME DESTINATION ${LINNET_PLUGIN_DIR} COMPONENT plugins)
-    set_property(GLOBAL APPEND PROPERTY LINNET_MAN_PAGES cni-${name} 8 ${readme} plugins)
   elseif(ARG_COMPONENT STREQUAL "tools")
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
     set_property(GLOBAL APPEND PROPERTY LINNET_MAN_PAGES ${name} 1 ${readme} tools)

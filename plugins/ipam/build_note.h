@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-// To be written once in the main.cpp of an IPAM plugin, outside of all namespaces. `type` is a string
+// To be written once in the plugin.cpp of an IPAM plugin, outside of all namespaces. `type` is a string
 // literal. LINNET_VERSION comes from the build.
 #define LINNET_IPAM_NOTE(type)                    \
   asm(".pushsection .note.linnet, \"a\", %note\n" \

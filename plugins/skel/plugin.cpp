@@ -164,6 +164,30 @@ int print(const Outcome& outcome, int output) {
   }
 }
 
+// The executable under a name that is no plugin's.
+int refuse_name(std::span<const Plugin* const> plugins, std::string_view name,
+                std::span<const char* const> arguments, const Streams& streams) {
+  std::vector<std::string> names;
+  for (const Plugin* plugin : plugins) {
+    names.emplace_back(plugin->name);
+  }
+  if (wants_help(arguments) || !streams.environment("CNI_COMMAND")) {
+    std::string text = "The CNI plugins of linnet in one executable, each under its own name:\n";
+    for (const Plugin* plugin : plugins) {
+      text += concat("  ", plugin->name,
+                     std::string(14 - std::min<std::size_t>(plugin->name.size(), 13), ' '),
+                     plugin->about, "\n");
+    }
+    write_all(STDERR_FILENO, text + "Make a symbolic link of the name of a plugin to call it.\n",
+              "stderr");
+    return 0;
+  }
+  const Error error(Code::kInvalidEnvironment,
+                    concat(linnet::quoted(name), " is the name of no plugin in this executable"),
+                    concat("call it by a symbolic link named as one of them: ", join(names, ", ")));
+  return print({to_json(error, std::string(cni::kNewestVersion)), 1}, streams.output);
+}
+
 }  // namespace
 
 int run(const Plugin& plugin, std::span<const char* const> arguments, const Streams& streams) {
@@ -175,6 +199,24 @@ int run(const Plugin& plugin, std::span<const char* const> arguments, const Stre
     return 0;
   }
   return print(serve(plugin, streams), streams.output);
+}
+
+int run_by_name(std::span<const Plugin* const> plugins, std::span<const char* const> arguments,
+                const Streams& streams) {
+  std::string_view name = arguments.empty() ? std::string_view() : arguments.front();
+  name.remove_prefix(name.rfind('/') + 1);
+  const auto named =
+      std::ranges::find(plugins, name, [](const Plugin* plugin) { return plugin->name; });
+  if (named == plugins.end()) {
+    return refuse_name(plugins, name, arguments, streams);
+  }
+  const Plugin& plugin = **named;
+  if (plugin.task != nullptr) {
+    if (const std::optional<int> exit_code = plugin.task(arguments)) {
+      return *exit_code;
+    }
+  }
+  return run(plugin, arguments, streams);
 }
 
 }  // namespace linnet::skel

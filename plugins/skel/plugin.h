@@ -2,6 +2,7 @@
 // Source: CNI specification 1.1.0, sections 2 and 5.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ struct Plugin {
   void (*check)(const cni::Request&, const cni::NetConf&) = nullptr;
   void (*gc)(const cni::Request&, const cni::NetConf&) = nullptr;
   void (*status)(const cni::Request&, const cni::NetConf&) = nullptr;
+  // What the plugin executes itself for: an exit code, or nothing where the arguments say otherwise.
+  std::optional<int> (*task)(std::span<const char* const> arguments) = nullptr;
 };
 
 // Where a plugin reads and writes; descriptors, so that tests can pass pipes.
@@ -39,5 +42,11 @@ struct Streams {
 // with a message on stderr. SIGPIPE is ignored from here on, in the whole process.
 [[nodiscard]] int run(const Plugin& plugin, std::span<const char* const> arguments,
                       const Streams& streams = {});
+
+// run() of the plugin that has the name of the file in arguments[0], which a symbolic link gives it. Under any
+// other name an error object (code 4) that lists the names; without CNI_COMMAND, or with --help, the list
+// on stderr.
+[[nodiscard]] int run_by_name(std::span<const Plugin* const> plugins,
+                              std::span<const char* const> arguments, const Streams& streams = {});
 
 }  // namespace linnet::skel

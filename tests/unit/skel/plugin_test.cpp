@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <map>
 
 #include "base/error.h"
@@ -255,6 +256,46 @@ TEST_F(Skel, BytesThatAreNotUtf8StillGiveAnErrorObject) {
   EXPECT_EQ(answer.json()["code"], 6);
   variables_["CNI_IFNAME"] = "a\xff b";
   EXPECT_EQ(run("ADD", configuration("1.0.0")).json()["code"], 4);
+}
+
+std::optional<int> task(std::span<const char* const> arguments) {
+  return arguments.size() > 1 && std::string_view(arguments[1]) == "task" ? std::optional(7)
+                                                                          : std::nullopt;
+}
+
+constexpr Plugin kOther = {.name = "other", .about = "another test", .task = task};
+constexpr std::array kBoth = {&kPlugin, &kOther};
+
+TEST_F(Skel, TheNameOfTheExecutableChoosesThePlugin) {
+  variables_["CNI_COMMAND"] = "STATUS";
+  const test::TempFolder folder;
+  const std::string conf = folder.write("in", configuration("1.1.0"));
+  for (const char* name : {"bridge", "/opt/cni/bin/bridge", "./bridge"}) {
+    const UniqueFd input = open_file(conf, O_RDONLY);
+    calls.clear();
+    EXPECT_EQ(run_by_name(kBoth, std::array{name}, streams(input.get(), -1)), 0);
+    EXPECT_EQ(calls, std::vector<std::string>{"STATUS"}) << name;
+  }
+  const UniqueFd input = open_file(conf, O_RDONLY);
+  EXPECT_EQ(run_by_name(kBoth, std::array{"/bin/other"}, streams(input.get(), -1)), 0);
+  EXPECT_EQ(calls.size(), 1U);
+  EXPECT_EQ(run_by_name(kBoth, std::array{"/bin/other", "task"}, streams(-1, -1)), 7);
+}
+
+TEST_F(Skel, AnotherNameIsAnErrorThatListsThePlugins) {
+  variables_["CNI_COMMAND"] = "VERSION";
+  const test::TempFolder folder;
+  const UniqueFd output = open_file(folder.write("out", ""), O_WRONLY);
+  EXPECT_EQ(run_by_name(kBoth, std::array{"/opt/cni/bin/brigde"}, streams(-1, output.get())), 1);
+  const Json answer = cni::parse_json(read_file(folder.at("out"), 4096), "x");
+  EXPECT_EQ(answer["code"], 4);
+  EXPECT_THAT(answer["msg"].get<std::string>(), HasSubstr("\"brigde\""));
+  EXPECT_THAT(answer["details"].get<std::string>(), HasSubstr("bridge, other"));
+  variables_.erase("CNI_COMMAND");
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_by_name(kBoth, std::array{"linnet"}, streams(-1, -1)), 0);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("another test"));
+  EXPECT_TRUE(calls.empty());
 }
 
 }  // namespace

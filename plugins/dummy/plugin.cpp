@@ -1,0 +1,17 @@
+#include "plugins/attach/own_link.h"
+#include "plugins/dummy/verbs.h"
+#include "plugins/plugins.h"
+
+namespace linnet::dummy {
+
+const skel::Plugin kPlugin = {
+    .name = "dummy",
+    .about = "gives a container an interface that leads nowhere and carries addresses",
+    .add = add,
+    .del = del,
+    .check = check,
+    .gc = attach::gc_leases,
+    .status = status,
+};
+
+}  // namespace linnet::dummy

@@ -1,0 +1,16 @@
+#include "plugins/host-device/verbs.h"
+#include "plugins/plugins.h"
+
+namespace linnet::host_device {
+
+const skel::Plugin kPlugin = {
+    .name = "host-device",
+    .about = "lends a device of the host to a container",
+    .add = add,
+    .del = del,
+    .check = check,
+    .gc = gc,
+    .status = status,
+};
+
+}  // namespace linnet::host_device

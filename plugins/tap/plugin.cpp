@@ -1,0 +1,19 @@
+#include "plugins/attach/own_link.h"
+#include "plugins/plugins.h"
+#include "plugins/tap/device.h"
+#include "plugins/tap/verbs.h"
+
+namespace linnet::tap {
+
+const skel::Plugin kPlugin = {
+    .name = "tap",
+    .about = "gives a container a tap device for a virtual machine",
+    .add = add,
+    .del = del,
+    .check = check,
+    .gc = attach::gc_leases,
+    .status = status,
+    .task = run_as_maker,
+};
+
+}  // namespace linnet::tap
