@@ -1,5 +1,7 @@
 #include "rig/accounting.h"
 
+#include <algorithm>
+
 namespace linnet::rig {
 
 namespace {
@@ -18,6 +20,11 @@ void add(Accounting& sum, const Accounting& more) {
   add(sum.server, more.server);
   add(sum.machine, more.machine);
   sum.cpu = sum.cpu + more.cpu;
+}
+
+std::int64_t spurious_retransmits(const Counters& sender) {
+  return std::max(count_of(sender, "TcpExtTCPDSACKRecvSegs"),
+                  count_of(sender, "TcpExtTCPDSACKRecv"));
 }
 
 Account::Account(const Host& host, const Path& path)

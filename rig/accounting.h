@@ -19,6 +19,10 @@ struct Accounting {
 // Of two stretches together.
 void add(Accounting& sum, const Accounting& more);
 
+// Segments that a sender was told it had sent for nothing (D-SACK): the network had not lost them. A kernel that does
+// not count segments (before 5.11) counts the acknowledgements that say so.
+[[nodiscard]] std::int64_t spurious_retransmits(const Counters& sender);
+
 // Counts from its construction on.
 class Account {
  public:

@@ -96,6 +96,11 @@ std::string draw(const BarChart& chart) {
   const auto x_of = [&](double value) { return kBarWidth * value / std::max(largest, 1e-9); };
   std::string out;
   double y = 0;
+  if (chart.mark) {
+    // First, so that it is behind everything.
+    out += line(x_of(*chart.mark), 0, x_of(*chart.mark),
+                kRowHeight * static_cast<double>(chart.bars.size()), "mark");
+  }
   for (const Bar& bar : chart.bars) {
     out += text_at(0, y + 11, bar.label);
     out += rectangle(0, y + 15, x_of(bar.value), 10, bar.fill);
@@ -109,9 +114,6 @@ std::string draw(const BarChart& chart) {
     out += text_at(x_of(std::max(bar.value, bar.interval ? bar.interval->high : 0)) + 5, y + 24,
                    bar.text, "class=\"value\"");
     y += kRowHeight;
-  }
-  if (chart.mark) {
-    out += line(x_of(*chart.mark), 13, x_of(*chart.mark), y, "mark");
   }
   return svg(chart.title, y + 4, out);
 }

@@ -22,11 +22,11 @@ constexpr const char* kHead = R"(<!doctype html>
 body { font: 16px/1.45 system-ui, sans-serif; color: #222; background: #fff; margin: 0 auto; padding: 0 12px; max-width: 70rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .3rem; }
 p { margin: .3rem 0 .8rem; max-width: 46rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 1.2rem 2.4rem; align-items: start; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 1.2rem 2.4rem; align-items: start; }
 figure { margin: 0; break-inside: avoid; max-width: 520px; } figcaption { font-weight: 600; margin-bottom: .4rem; }
 svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; fill: #222; }
 svg .value { fill: #444; } svg .whisker { stroke: #000; stroke-width: 1; }
-svg .mark { stroke: #000; stroke-width: 1; stroke-dasharray: 3 3; } svg .grid { stroke: #ddd; stroke-width: 1; }
+svg .mark { stroke: #888; stroke-width: 1; stroke-dasharray: 3 3; } svg .grid { stroke: #ddd; stroke-width: 1; }
 svg .curve { fill: none; stroke-width: 1.6; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }
@@ -173,7 +173,7 @@ std::string table_of(const RunReport& report, const Workload& workload) {
       const auto segments = static_cast<double>(count_of(client, "TcpOutSegs"));
       cells.insert(cells.end(), {fixed(rate_of(*series, workload) / 1e9, 2), fixed(again, 0),
                                  fixed(100 * again / std::max(segments, 1.0), 2) + " %",
-                                 concat(count_of(client, "TcpExtTCPDSACKRecv"))});
+                                 concat(spurious_retransmits(client))});
     } else {
       cells.push_back(workload.closed_loop ? fixed(rate_of(*series, workload), 0) : "");
       for (const Quantile& quantile : kQuantiles) {
@@ -196,7 +196,7 @@ std::string steering_charts(const cni::Json& steering) {
       "<h2>Retransmits by steering</h2>\n<p>Segments sent again by two bulk flows whose senders "
       "are "
       "moved between CPUs, the median of the rounds, by the setting of receive "
-      "steering.</p>\n<div class=\"charts\">\n";
+      "steering, and the rate of requests in comparison with none.</p>\n<div class=\"charts\">\n";
   for (const cni::Json& path : steering.at("paths")) {
     BarChart chart{.title = "retransmits by steering", .bars = {}};
     for (const cni::Json& row : path.at("rows")) {
@@ -206,11 +206,11 @@ std::string steering_charts(const cni::Json& steering) {
             static_cast<double>(count_of(bulk.at("sender").get<Counters>(), "TcpRetransSegs")));
       }
       const double middle = counts.empty() ? 0 : median(counts);
-      chart.bars.push_back({row.at("setting").get<std::string>(),
+      chart.bars.push_back({concat(row.at("setting").get<std::string>(), ", requests at ",
+                                   fixed(row.at("rate_to_off").at("median").get<double>(), 2)),
                             middle,
                             {},
-                            concat(fixed(middle, 0), ", requests ",
-                                   fixed(row.at("rate_to_off").at("median").get<double>(), 2)),
+                            fixed(middle, 0),
                             colour(chart.bars.size())});
     }
     out += figure(path.at("path").get<std::string>(), draw(chart));
@@ -234,10 +234,8 @@ std::string introduction(const RunReport& report) {
             1),
       " % of the CPU time.</p>\n");
   std::string missing;
-  for (const CaseReport& one : report.cases) {
-    if (!one.unavailable.empty()) {
-      missing += concat("<li>", escaped(one.label()), ": ", escaped(one.unavailable), "</li>\n");
-    }
+  for (const std::string& line : unavailable_ones(report)) {
+    missing += concat("<li>", escaped(line), "</li>\n");
   }
   return missing.empty() ? out : concat(out, "<p>Not available:</p>\n<ul>\n", missing, "</ul>\n");
 }

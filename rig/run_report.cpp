@@ -1,5 +1,6 @@
 #include "rig/run_report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -205,6 +206,20 @@ const CaseReport* RunReport::find(std::string_view label) const {
     }
   }
   return nullptr;
+}
+
+std::vector<std::string> unavailable_ones(const RunReport& report) {
+  std::vector<std::string> lines;
+  for (const CaseReport& one : report.cases) {
+    const bool whole_topology = std::ranges::all_of(report.cases, [&](const CaseReport& other) {
+      return other.topology != one.topology || other.unavailable == one.unavailable;
+    });
+    std::string line = concat(whole_topology ? one.topology : one.label(), ": ", one.unavailable);
+    if (!one.unavailable.empty() && (lines.empty() || lines.back() != line)) {
+      lines.push_back(std::move(line));
+    }
+  }
+  return lines;
 }
 
 Rounds speeds_of(const RunReport& report, const CaseReport& one, const Workload& workload) {

@@ -80,6 +80,9 @@ inline constexpr Quantile kQuantiles[] = {
 [[nodiscard]] std::optional<Estimate> speed_of(const RunReport& report, const CaseReport& one,
                                                const Workload& workload);
 
+// What was not measured and why, a line a topology, or a line a way where only some of them were not.
+[[nodiscard]] std::vector<std::string> unavailable_ones(const RunReport& report);
+
 // Transactions or bits a second: the median of the samples.
 [[nodiscard]] double rate_of(const Series& series, const Workload& workload);
 

@@ -55,7 +55,7 @@ std::string bulk_columns(const Series& series, const Workload& workload) {
   const auto text = [](std::int64_t value) { return fixed(static_cast<double>(value), 0); };
   return padded(fixed(rate_of(series, workload) / 1e9, 2), 7) + padded(text(retransmits), 9) +
          padded(percent(retransmits, count_of(sender, "TcpOutSegs")), 11) +
-         padded(text(count_of(sender, "TcpExtTCPDSACKRecv")), 10) +
+         padded(text(spurious_retransmits(sender)), 10) +
          padded(text(count_of(sender, "TcpExtTCPSACKReorder") +
                      count_of(sender, "TcpExtTCPTSReorder")),
                 7) +
@@ -78,17 +78,6 @@ std::string line_of(const RunReport& report, const CaseReport& one, const Worklo
       line, "  ",
       speed ? concat(with_interval(*speed), " ", verdict(*speed)) : "too few samples to tell",
       "\n");
-}
-
-std::string unavailable_ones(const RunReport& report) {
-  std::string out;
-  for (const CaseReport& one : report.cases) {
-    if (!one.unavailable.empty()) {
-      out += concat(padded_behind(concat("  ", one.label()), kLabelWidth),
-                    " not available: ", one.unavailable, "\n");
-    }
-  }
-  return out.empty() ? out : "\n" + out;
 }
 
 std::string csv_quoted(const std::string& text) {
@@ -122,14 +111,17 @@ std::string as_table(const RunReport& report) {
       out += one.unavailable.empty() ? line_of(report, one, workload) : "";
     }
   }
-  return out + unavailable_ones(report);
+  for (const std::string& line : unavailable_ones(report)) {
+    out += concat("\nnot available: ", line);
+  }
+  return out.ends_with('\n') ? out : out + "\n";
 }
 
 std::string as_csv(const RunReport& report) {
   std::string out =
       "topology,way,workload,cpus,unit,rate,speed,speed_low,speed_high,mean_us,p50_us,p90_us,p99_"
       "us,"
-      "p99.9_us,max_us,seconds,retransmits,segments,dsack,reorder,user_ticks,system_ticks,"
+      "p99.9_us,max_us,seconds,retransmits,segments,spurious,reorder,user_ticks,system_ticks,"
       "softirq_ticks,context_switches\n";
   for (const Workload& workload : report.workloads) {
     for (const CaseReport& one : report.cases) {
@@ -154,7 +146,7 @@ std::string as_csv(const RunReport& report) {
                     fixed(account.seconds, 3));
       for (const std::int64_t value :
            {count_of(account.client, "TcpRetransSegs"), count_of(account.client, "TcpOutSegs"),
-            count_of(account.client, "TcpExtTCPDSACKRecv"),
+            spurious_retransmits(account.client),
             count_of(account.client, "TcpExtTCPSACKReorder") +
                 count_of(account.client, "TcpExtTCPTSReorder"),
             account.cpu.user, account.cpu.system, account.cpu.softirq,

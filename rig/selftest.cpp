@@ -45,10 +45,11 @@ SelftestReport measure_nothing(const SelftestOptions& options, const Progress& p
   if (!outward.unavailable.empty()) {
     throw cni::Error(cni::Code::kInternal, outward.unavailable);
   }
+  const cni::Json machine = describe_machine();
   const unsigned cpu = allowed_cpus().front();
   pin_to(cpu);
   SelftestReport report{
-      .options = options, .machine = describe_machine(), .pairs = {}, .seconds = 0, .cpu = {}};
+      .options = options, .machine = machine, .pairs = {}, .seconds = 0, .cpu = {}};
   const CpuTime cpu_before = read_cpu_time();
   const auto start = std::chrono::steady_clock::now();
   Random random(options.seed);

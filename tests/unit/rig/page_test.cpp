@@ -73,8 +73,8 @@ TEST(Page, OfTheSampleHasEveryChart) {
   EXPECT_EQ(occurrences(page, "Segments sent again"), bulk + 1);
   EXPECT_THAT(page, HasSubstr("<polyline class=\"curve\""));
   EXPECT_THAT(page, HasSubstr("class=\"whisker\""));
-  EXPECT_THAT(page, HasSubstr("4000, requests 1.00"));
-  EXPECT_THAT(page, HasSubstr("ipvlan l2, container to outside: this kernel has no ipvlan"));
+  EXPECT_THAT(page, HasSubstr("off, requests at 1.00"));
+  EXPECT_THAT(page, HasSubstr("ipvlan l2: this kernel has no ipvlan"));
   // Nothing is fetched.
   EXPECT_THAT(page, Not(HasSubstr("http")));
   EXPECT_THAT(page, Not(HasSubstr("<script")));

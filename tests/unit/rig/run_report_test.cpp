@@ -53,8 +53,18 @@ TEST(RunReport, IdentityIsBrokenByTimeBetweenTransactions) {
 TEST(RunReport, TableHasVerdictsAndWhatIsMissing) {
   const std::string table = as_table(known_run(20, 25));
   EXPECT_THAT(table, HasSubstr("0.800 [0.800, 0.800] slower"));
-  EXPECT_THAT(table, HasSubstr("not available: this kernel has no ipvlan"));
+  EXPECT_THAT(table, HasSubstr("not available: ipvlan l2: this kernel has no ipvlan"));
   EXPECT_THAT(as_table(known_run(20, 20)), HasSubstr("no difference"));
+}
+
+TEST(RunReport, SaysOnceWhatAWholeTopologyLacks) {
+  RunReport report = known_run(20, 25);
+  report.cases.push_back(
+      {"ipvlan l2", "outside to container", "this kernel has no ipvlan", {}, {}});
+  report.cases.push_back({"bridge", "outside to container", "connect: timed out", {}, {}});
+  EXPECT_EQ(unavailable_ones(report),
+            (std::vector<std::string>{"ipvlan l2: this kernel has no ipvlan",
+                                      "bridge, outside to container: connect: timed out"}));
 }
 
 TEST(RunReport, CsvHasAHeaderAndALineARow) {
