@@ -1,5 +1,6 @@
 #include "rig/commands.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -34,6 +35,7 @@ struct RunArguments {
   RunOptions options;
   std::vector<std::string> folders;
   std::vector<std::string> lists;
+  std::vector<std::string> only;
   std::string json;
   std::string csv;
   bool quick = false;
@@ -44,6 +46,11 @@ void run(const RunArguments& arguments) {
   RunOptions options =
       scaled(arguments.quick ? quick(arguments.options) : arguments.options, arguments.scale);
   options.suites = suites_of(arguments.folders);
+  if (!arguments.only.empty()) {
+    std::erase_if(options.topologies, [&](const Topology& topology) {
+      return std::ranges::find(arguments.only, topology.name) == arguments.only.end();
+    });
+  }
   for (const std::string& list : arguments.lists) {
     options.topologies.push_back(topology_of_file(list));
   }
@@ -80,6 +87,12 @@ void add_run(CLI::App& app) {
       ->check(CLI::Range(0.01, 1000.0))
       ->capture_default_str();
   add_plugin_path(*command, arguments->folders);
+  std::vector<std::string> names;
+  for (const Topology& topology : built_in_topologies()) {
+    names.push_back(topology.name);
+  }
+  command->add_option("--topology", arguments->only, "only this one; given again: and that one")
+      ->check(CLI::IsMember(names));
   command->add_option("--conf", arguments->lists, "a network list to measure as well");
   command->add_flag("--migrate", arguments->options.migrate,
                     "also bulk data whose senders are moved between CPUs");

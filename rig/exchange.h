@@ -15,7 +15,8 @@ enum class Protocol {
   kUdp,
 };
 
-// A client, which is the calling thread, with a thread that answers at the path's other end until the object goes.
+// A client, which is the calling thread, with a process that answers at the path's other end until the object goes.
+// This process has no other thread when an exchange is opened.
 class Exchange {
  public:
   virtual ~Exchange() = default;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <memory>
@@ -110,7 +111,7 @@ void let_flow(const Flows& flows, const BulkOptions& options, std::chrono::milli
         flows[i]->move_sender_to(cpus[(turn + i) % cpus.size()]);
       }
     }
-    std::this_thread::sleep_for(options.stay);
+    std::this_thread::sleep_until(std::min(Clock::now() + options.stay, end));
   }
 }
 

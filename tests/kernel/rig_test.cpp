@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "libcni/json.h"
@@ -41,7 +42,7 @@ const std::vector<std::string> kQuickRun = {LINNET_BIN_DIR "/netrig",
                                             "--rounds",
                                             "1",
                                             "--milliseconds",
-                                            "300",
+                                            "60",
                                             "--cycles",
                                             "10",
                                             "--json"};
@@ -86,13 +87,29 @@ TEST_F(Rig, RunMeasuresEveryWayThroughEveryNetworkAndLeavesNothing) {
   const std::string list = folder.path() + "/mine.conflist";
   std::ofstream(list) << R"({"cniVersion": "1.0.0", "name": "mine", "plugins": [
     {"type": "bridge", "bridge": "mine0", "ipam": {"type": "host-local", "subnet": "10.9.0.0/24"}}]})";
-  const ProgramOutput output =
-      run_program({LINNET_BIN_DIR "/netrig", "run", "--quick", "--migrate", "--scale", "0.02",
-                   "--conf", list, "--json", file, "--csv", folder.path() + "/run.csv"});
+  std::vector<std::string> command = {LINNET_BIN_DIR "/netrig",
+                                      "run",
+                                      "--quick",
+                                      "--migrate",
+                                      "--scale",
+                                      "0.02",
+                                      "--conf",
+                                      list,
+                                      "--json",
+                                      file,
+                                      "--csv",
+                                      folder.at("run.csv")};
+  std::size_t topologies = 8;
+#ifdef __SANITIZE_ADDRESS__
+  // A sanitized process takes long to fork; the others run with the released build.
+  command.insert(command.end(), {"--topology", "bridge+NAT", "--topology", "ipvlan l2"});
+  topologies = 3;
+#endif
+  const ProgramOutput output = run_program(command);
   ASSERT_EQ(output.exit_code, 0) << output.standard_error;
   std::ifstream stream(file);
   const Json report = Json::parse(std::string(std::istreambuf_iterator<char>(stream), {}));
-  EXPECT_EQ(report["cases"].size(), 3U + 8 * 3);
+  EXPECT_EQ(report["cases"].size(), 3 + topologies * 3);
   for (const Json& one : report["cases"]) {
     const std::string topology = one["topology"];
     if (topology == "mine" && one["way"] != "container to container") {
@@ -121,14 +138,14 @@ TEST_F(Rig, RunMeasuresEveryWayThroughEveryNetworkAndLeavesNothing) {
 }
 
 // A run that is under way, in a group of its own.
-pid_t start() {
+pid_t start(const char* command) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setpgid(0, 0);
     const int nowhere = ::open("/dev/null", O_RDWR);
     ::dup2(nowhere, STDOUT_FILENO);
     ::dup2(nowhere, STDERR_FILENO);
-    ::execl(LINNET_BIN_DIR "/netrig", "netrig", "steering", "--rounds", "1000", nullptr);
+    ::execl(LINNET_BIN_DIR "/netrig", "netrig", command, nullptr);
     ::_exit(127);
   }
   return pid;
@@ -150,7 +167,7 @@ class RigEnd : public Rig, public testing::WithParamInterface<int> {};
 TEST_P(RigEnd, ByASignalLeavesNothing) {
   const std::string before = surroundings();
   const std::string table_before = flow_table();
-  const pid_t pid = start();
+  const pid_t pid = start("steering");
   ASSERT_GT(pid, 0);
   // Its plugins have run when it has a namespace of its own with a bridge in it.
   const std::string look = "nsenter --target " + std::to_string(pid) +
@@ -166,6 +183,24 @@ TEST_P(RigEnd, ByASignalLeavesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, RigEnd, testing::Values(SIGINT, SIGTERM, SIGKILL));
+
+// The processes that answer requests, too.
+TEST_F(Rig, KilledDuringARunLeavesNoProcess) {
+  const std::string before = surroundings();
+  const pid_t pid = start("run");
+  ASSERT_GT(pid, 0);
+  const std::string children =
+      "/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children";
+  EXPECT_TRUE(becomes([&] {
+    std::ifstream file(children);
+    // A plugin is executed alone, answering processes are many.
+    return std::distance(std::istream_iterator<pid_t>(file), {}) > 5;
+  }));
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  EXPECT_TRUE(becomes([&] { return ::kill(-pid, 0) != 0; }));
+  EXPECT_EQ(surroundings(), before);
+}
 
 TEST_F(Rig, SelftestComparesPairsThatAreTheSame) {
   const ProgramOutput output = run_program(
@@ -251,6 +286,10 @@ TEST_F(Rig, SaysWhatIsWrong) {
   const ProgramOutput list =
       run_program({LINNET_BIN_DIR "/netrig", "run", "--conf", "/nonexistent.conflist"});
   EXPECT_EQ(list.exit_code, 1);
+  const ProgramOutput topology =
+      run_program({LINNET_BIN_DIR "/netrig", "run", "--topology", "macvlam"});
+  EXPECT_NE(topology.exit_code, 0);
+  EXPECT_THAT(topology.standard_error, testing::HasSubstr("macvlam"));
   EXPECT_THAT(list.standard_error, testing::HasSubstr("/nonexistent.conflist"));
   const ProgramOutput output =
       run_program({LINNET_BIN_DIR "/netrig", "steering", "--cni-path", "/nonexistent"});
