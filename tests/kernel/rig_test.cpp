@@ -122,7 +122,7 @@ TEST_F(Rig, RunMeasuresEveryWayThroughEveryNetworkAndLeavesNothing) {
       EXPECT_EQ(one["unavailable"], "this kernel has no ipvlan");
       continue;
     }
-    ASSERT_EQ(one["series"].size(), 5U) << topology;
+    ASSERT_EQ(one["series"].size(), report["workloads"].size()) << topology;
     for (const Json& series : one["series"]) {
       EXPECT_GE(series["samples"].size(), 6U);
       EXPECT_GT(series["summary"]["rate"], 0);
