@@ -54,6 +54,15 @@ std::string legend(const std::vector<std::pair<std::string, std::string>>& entri
   return out;
 }
 
+// Of a power of ten; short, for an axis.
+std::string duration_text(double microseconds) {
+  if (microseconds >= 1e6) {
+    return fixed(microseconds / 1e6, 0) + " s";
+  }
+  return microseconds >= 1000 ? fixed(microseconds / 1000, 0) + " ms"
+                              : fixed(microseconds, microseconds < 1 ? 1 : 0) + " us";
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
@@ -178,8 +187,7 @@ std::string draw(const CurveChart& chart) {
   for (double power = first; power <= last; ++power) {
     const double y = y_of(std::pow(10, power));
     out += line(kLeft, y, kWidth, y, "grid");
-    out += text_at(kLeft - 4, y + 4, concat(fixed(std::pow(10, power), power < 0 ? 1 : 0), " us"),
-                   "text-anchor=\"end\"");
+    out += text_at(kLeft - 4, y + 4, duration_text(std::pow(10, power)), "text-anchor=\"end\"");
   }
   for (const auto& [share, label] : std::vector<std::pair<double, std::string>>{
            {0, "min"}, {0.9, "p90"}, {0.99, "p99"}, {0.999, "p99.9"}}) {

@@ -96,6 +96,8 @@ void add_run(CLI::App& app) {
   command->add_option("--conf", arguments->lists, "a network list to measure as well");
   command->add_flag("--migrate", arguments->options.migrate,
                     "also bulk data whose senders are moved between CPUs");
+  command->add_flag("--witness", arguments->options.witnesses,
+                    "also netperf and iperf3, where they are installed, in turns with netrig");
   command->add_option("--json", arguments->json, "a file for everything that was measured");
   command->add_option("--csv", arguments->csv, "a file for a line a row");
   command->add_option("--seed", arguments->options.seed, "of order and intervals")

@@ -218,6 +218,29 @@ std::string steering_charts(const cni::Json& steering) {
   return out + "</div>\n";
 }
 
+std::string witness_table(const RunReport& report) {
+  if (report.witnesses.empty()) {
+    return "";
+  }
+  std::string out =
+      "<h2>Witnesses</h2>\n<p>Other programs that measured the same in turns with netrig, and "
+      "netrig's rate in comparison with theirs.</p>\n<div class=\"scroll\"><table>\n";
+  out += row_of({"", "program", "its rate/s", "netrig", "in comparison [95 %]"}, "th");
+  for (const Witness& witness : report.witnesses) {
+    std::vector<std::string> cells = {concat(witness.label, ", ", witness.workload),
+                                      witness.program};
+    if (witness.own.empty() || witness.theirs.empty()) {
+      cells.insert(cells.end(), {witness.unavailable, "", ""});
+    } else {
+      const std::optional<Estimate> agreement = agreement_of(witness);
+      cells.insert(cells.end(), {fixed(median(witness.theirs), 0), fixed(median(witness.own), 0),
+                                 agreement ? with_interval(*agreement) : "too few rounds"});
+    }
+    out += row_of(cells, "td");
+  }
+  return out + "</table></div>\n";
+}
+
 std::string introduction(const RunReport& report) {
   std::string canary;
   for (const double value : report.canary_us) {
@@ -272,7 +295,7 @@ std::string page_of(const RunReport& report, const cni::Json& steering) {
       section("Retransmits", "Segments that the sender sent a second time.", retransmits),
       steering.is_null() ? "" : steering_charts(steering),
       section("CPU time", "While only this was measured, in percent of all CPUs.", cpus), tables,
-      "</body>\n</html>\n");
+      witness_table(report), "</body>\n</html>\n");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "rig/machine.h"
 #include "rig/namespaces.h"
 #include "rig/open_loop.h"
+#include "rig/witness.h"
 #include "rig/wording.h"
 
 namespace linnet::rig {
@@ -76,6 +77,7 @@ class Measurement {
     }
     measure_open_loop();
     measure_bulks();
+    hear_witnesses();
     look_at_canary();
     report_.cpu = read_cpu_time() - cpu_before;
     report_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -103,12 +105,14 @@ class Measurement {
             {"open_loop_rate", options_.open_loop_rate},
             {"bulk_ms", options_.bulk.count()},
             {"bulk_warm_up_ms", options_.bulk_warm_up.count()},
+            {"witness_rounds", options_.witnesses ? options_.witness_rounds : 0},
+            {"witness_bulk_rounds", options_.witnesses ? options_.witness_bulk_rounds : 0},
             {"accounting_ms", options_.accounting.count()},
             {"seed", options_.seed}};
   }
 
   [[nodiscard]] Placement placement(int cpus) const {
-    return {cpus_.front(), cpus > 1 ? cpus_[1] : cpus_.front()};
+    return {cpus_.front(), cpus > 1 && cpus_.size() > 1 ? cpus_[1] : cpus_.front()};
   }
 
   // A loop that has nothing to do with networks of containers.
@@ -234,6 +238,24 @@ class Measurement {
     }
   }
 
+  void hear_witnesses() {
+    for (std::size_t i = 0; options_.witnesses && i < contestants_.size(); ++i) {
+      const CaseReport& one = report_.cases[positions_[i]];
+      if (i != 0 && one.way != kOutwards) {
+        continue;
+      }
+      progress_(concat("netperf and iperf3, ", one.label()));
+      std::vector<Witness> heard =
+          ask_witnesses(*contestants_[i].host, *contestants_[i].path, one.label(),
+                        {.rounds = options_.witness_rounds,
+                         .bulk_rounds = options_.witness_bulk_rounds,
+                         .one_cpu = placement(1),
+                         .two_cpus = placement(2),
+                         .all_cpus = cpus_});
+      std::ranges::move(heard, std::back_inserter(report_.witnesses));
+    }
+  }
+
   RunOptions options_;
   const Progress& progress_;
   std::vector<unsigned> cpus_;
@@ -252,7 +274,7 @@ RunOptions quick(RunOptions options) {
   options.accounting = std::chrono::milliseconds(50);
   options.single_rounds = static_cast<int>(kFewestForInterval);
   options.open_loop = std::chrono::milliseconds(50);
-  options.bulk = std::chrono::milliseconds(40);
+  options.bulk = std::chrono::milliseconds(60);
   options.all_workloads = false;
   return options;
 }
@@ -262,6 +284,8 @@ RunOptions scaled(RunOptions options, double factor) {
     return std::max<std::int64_t>(std::llround(static_cast<double>(value) * factor), 1);
   };
   options.cycles = static_cast<int>(std::max<std::int64_t>(scale(options.cycles), 2));
+  options.witness_rounds = static_cast<int>(scale(options.witness_rounds));
+  options.witness_bulk_rounds = static_cast<int>(scale(options.witness_bulk_rounds));
   for (std::chrono::milliseconds* const time :
        {&options.round_limit, &options.accounting, &options.open_loop, &options.bulk,
         &options.bulk_warm_up}) {

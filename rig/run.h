@@ -23,15 +23,19 @@ struct RunOptions {
   int single_rounds = 9;
   std::chrono::milliseconds open_loop{200};
   double open_loop_rate = 4000;  // requests a second
-  std::chrono::milliseconds bulk{150};
+  // Longer than a sender waits before it sends again what was lost, 200 ms at least.
+  std::chrono::milliseconds bulk{220};
   std::chrono::milliseconds bulk_warm_up{50};  // before
   bool all_workloads = true;
-  bool migrate = false;  // also bulk data whose senders move
+  bool migrate = false;     // also bulk data whose senders move
+  int witness_rounds = 16;  // of requests, where they are wanted
+  int witness_bulk_rounds = 6;
+  bool witnesses = false;  // also netperf and iperf3, on one way through each topology
   std::uint64_t seed = 1;
 };
 // What --quick means: shorter, and without connecting each time, UDP, and several flows.
 [[nodiscard]] RunOptions quick(RunOptions options);
-// All times and counts but the rounds, at least one of each, times `factor`.
+// All times and counts but the rounds that connections are opened anew for, at least one of each, times `factor`.
 [[nodiscard]] RunOptions scaled(RunOptions options, double factor);
 
 using Progress = std::function<void(const std::string&)>;

@@ -86,6 +86,31 @@ Json summary_json(const RunReport& report, const CaseReport& one, const Series& 
   return summary;
 }
 
+Json witnesses_json(const std::vector<Witness>& witnesses) {
+  Json json = Json::array();
+  for (const Witness& witness : witnesses) {
+    Json one = {{"program", witness.program},   {"case", witness.label},
+                {"workload", witness.workload}, {"unavailable", witness.unavailable},
+                {"own", witness.own},           {"theirs", witness.theirs}};
+    if (const std::optional<Estimate> agreement = agreement_of(witness)) {
+      one["own_to_theirs"] = {{"median", agreement->value},
+                              {"low", agreement->interval.low},
+                              {"high", agreement->interval.high}};
+    }
+    json.push_back(std::move(one));
+  }
+  return json;
+}
+
+Witness parse_witness(const Json& json) {
+  return {.program = json.at("program"),
+          .label = json.at("case"),
+          .workload = json.at("workload"),
+          .unavailable = json.at("unavailable"),
+          .own = json.at("own").get<std::vector<double>>(),
+          .theirs = json.at("theirs").get<std::vector<double>>()};
+}
+
 Json series_json(const RunReport& report, const CaseReport& one, const Series& series,
                  const Workload& workload) {
   return {{"workload", series.workload},
@@ -139,19 +164,28 @@ Series parse_series(const Json& json) {
                             .rtt_us = flow.at("rtt_us"),
                             .cwnd = flow.at("cwnd")});
   }
+  return series;
+}
+
+void require_valid(bool valid, const char* what, const std::string& workload, const char* problem) {
+  if (!valid) {
+    throw cni::Error(cni::Code::kDecodingFailure, concat(what, workload, problem));
+  }
+}
+
+void check_samples(const RunReport& report, const Series& series) {
+  const auto workload = std::ranges::find(report.workloads, series.workload, &Workload::name);
+  require_valid(workload != report.workloads.end(), "no workload is named ", series.workload, "");
   for (const std::vector<double>& round : series.samples) {
+    require_valid(!round.empty(), "a round of ", series.workload, " is empty");
     for (const double value : round) {
-      if (!(value > 0)) {
-        throw cni::Error(cni::Code::kDecodingFailure,
-                         concat("a sample of ", series.workload, " is not above 0"));
+      if (workload->unit == Unit::kMicroseconds) {
+        require_valid(value > 0, "a time in ", series.workload, " is not above 0");
+      } else {
+        require_valid(value >= 0, "a rate in ", series.workload, " is below 0");
       }
     }
-    if (round.empty()) {
-      throw cni::Error(cni::Code::kDecodingFailure,
-                       concat("a round of ", series.workload, " is empty"));
-    }
   }
-  return series;
 }
 
 Workload parse_workload(const Json& json) {
@@ -183,12 +217,26 @@ RunReport parse(const Json& json) {
     to.link = one.at("link");
     for (const Json& series : one.at("series")) {
       to.series.push_back(parse_series(series));
+      check_samples(report, to.series.back());
+    }
+  }
+  if (const Json* const witnesses = cni::find_key(json, "witnesses")) {
+    for (const Json& witness : *witnesses) {
+      report.witnesses.push_back(parse_witness(witness));
     }
   }
   return report;
 }
 
 }  // namespace
+
+std::optional<Estimate> agreement_of(const Witness& witness) {
+  const std::vector<double> ratios = paired_ratios(witness.theirs, witness.own);
+  if (ratios.size() < kFewestForInterval) {
+    return std::nullopt;
+  }
+  return order_statistics_median(ratios);
+}
 
 const Series* CaseReport::find(std::string_view workload) const {
   for (const Series& one : series) {
@@ -286,7 +334,8 @@ Json to_json(const RunReport& report) {
           {"cpu_ticks", cpu_json(report.cpu)},
           {"canary_us", report.canary_us},
           {"workloads", std::move(workloads)},
-          {"cases", std::move(cases)}};
+          {"cases", std::move(cases)},
+          {"witnesses", witnesses_json(report.witnesses)}};
 }
 
 RunReport parse_run_report(const std::string& text, const std::string& source) {

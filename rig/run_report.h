@@ -50,6 +50,18 @@ struct CaseReport {
   [[nodiscard]] const Series* find(std::string_view workload) const;
 };
 
+// Another program that measured the same in turns with netrig. Transactions or bits a second, of one round each.
+struct Witness {
+  std::string program;      // "netperf"
+  std::string label;        // of the case
+  std::string workload;     // the name of what netrig measured
+  std::string unavailable;  // why nothing was measured; empty: it was
+  std::vector<double> own;
+  std::vector<double> theirs;
+};
+// netrig's rate in comparison with the other program's; absent for too few rounds.
+[[nodiscard]] std::optional<Estimate> agreement_of(const Witness& witness);
+
 struct RunReport {
   std::string version;  // of netrig
   std::string started;  // date and time, UTC
@@ -61,6 +73,7 @@ struct RunReport {
   std::vector<double> canary_us;  // round trips of the loopback, before and after
   std::vector<Workload> workloads;
   std::vector<CaseReport> cases;  // the first is the baseline
+  std::vector<Witness> witnesses;
 
   [[nodiscard]] const CaseReport* find(std::string_view label) const;
 };

@@ -88,6 +88,23 @@ std::string csv_quoted(const std::string& text) {
   return out + "\"";
 }
 
+std::string line_of(const RunReport& report, const Witness& witness) {
+  std::string line =
+      padded_behind(concat("  ", witness.label, ", ", witness.workload), kLabelWidth) +
+      padded_behind(" " + witness.program, 10);
+  if (witness.own.empty() || witness.theirs.empty()) {
+    return concat(line, witness.unavailable, "\n");
+  }
+  const auto workload = std::ranges::find(report.workloads, witness.workload, &Workload::name);
+  const bool bulk = workload != report.workloads.end() && workload->unit == Unit::kBitsPerSecond;
+  const auto rate = [&](const std::vector<double>& rates) {
+    return padded(bulk ? fixed(median(rates) / 1e9, 2) : fixed(median(rates), 0), 10);
+  };
+  const std::optional<Estimate> agreement = agreement_of(witness);
+  return concat(line, rate(witness.theirs), rate(witness.own), "  ",
+                agreement ? with_interval(*agreement) : "too few rounds to tell", "\n");
+}
+
 }  // namespace
 
 std::string as_table(const RunReport& report) {
@@ -109,6 +126,13 @@ std::string as_table(const RunReport& report) {
     out += "\n" + header_of(workload);
     for (const CaseReport& one : report.cases) {
       out += one.unavailable.empty() ? line_of(report, one, workload) : "";
+    }
+  }
+  if (!report.witnesses.empty()) {
+    out += concat("\n", padded_behind("  witnesses, in turns with netrig", kLabelWidth + 10),
+                  "    theirs    netrig  netrig in comparison [95 %]\n");
+    for (const Witness& witness : report.witnesses) {
+      out += line_of(report, witness);
     }
   }
   for (const std::string& line : unavailable_ones(report)) {

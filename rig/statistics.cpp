@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 
 namespace linnet::rig {
@@ -70,7 +71,8 @@ Estimate bootstrap_quotient(const Rounds& numerator, const Rounds& denominator, 
   return {median(all_of(numerator)) / median(all_of(denominator)),
           interval_of(seed, resamples, [&](Random& random) {
             const double above = drawn_median(numerator, random, sample);
-            return above / drawn_median(denominator, random, sample);
+            const double below = drawn_median(denominator, random, sample);
+            return below == 0 ? std::numeric_limits<double>::infinity() : above / below;
           })};
 }
 
@@ -103,7 +105,9 @@ std::vector<double> all_of(const Rounds& rounds) {
 Rounds paired_ratios(const Rounds& a, const Rounds& b) {
   Rounds ratios;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    ratios.push_back(paired_ratios(a[i], b[i]));
+    if (std::vector<double> of_round = paired_ratios(a[i], b[i]); !of_round.empty()) {
+      ratios.push_back(std::move(of_round));
+    }
   }
   return ratios;
 }
@@ -111,7 +115,9 @@ Rounds paired_ratios(const Rounds& a, const Rounds& b) {
 std::vector<double> paired_ratios(const std::vector<double>& a, const std::vector<double>& b) {
   std::vector<double> ratios;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    ratios.push_back(b[i] / a[i]);
+    if (a[i] != 0) {
+      ratios.push_back(b[i] / a[i]);
+    }
   }
   return ratios;
 }

@@ -53,7 +53,7 @@ using Rounds = std::vector<std::vector<double>>;
 // smallest to the largest, holds it in 1 - 2 / 2^5.
 inline constexpr std::size_t kFewestForInterval = 6;
 
-// b[i] / a[i]; both of one length.
+// b[i] / a[i], without those whose a[i] is 0; both of one length. A round that nothing is left of is left out.
 [[nodiscard]] std::vector<double> paired_ratios(const std::vector<double>& a,
                                                 const std::vector<double>& b);
 [[nodiscard]] Rounds paired_ratios(const Rounds& a, const Rounds& b);

@@ -114,8 +114,7 @@ void Testbed::add_topology(const Topology& topology, const Suite& suite) {
   const std::string name =
       suite.label.empty() ? topology.name : concat(topology.name, " [", suite.label, "]");
   const std::size_t first = cases_.size();
-  for (const char* const way :
-       {"container to outside", "outside to container", "container to container"}) {
+  for (const char* const way : {kOutwards, "outside to container", "container to container"}) {
     cases_.push_back({name, way, "", nullptr, {}, ""});
   }
   const std::span<Case> ways = std::span(cases_).subspan(first);

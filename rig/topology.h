@@ -26,10 +26,13 @@ struct Topology {
 // The topology of a user's list; its name is the list's. Throws cni::Error, SystemError.
 [[nodiscard]] Topology topology_of_file(const std::string& path);
 
+// The way that every topology has in common with the host.
+inline constexpr const char* kOutwards = "container to outside";
+
 // One way through one topology.
 struct Case {
   std::string topology;     // "bridge+NAT", with its suite in brackets where there are several
-  std::string way;          // "container to outside"
+  std::string way;          // kOutwards
   std::string unavailable;  // why; empty: it can be measured
   const Host* host = nullptr;
   Path path;

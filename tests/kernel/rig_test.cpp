@@ -137,6 +137,31 @@ TEST_F(Rig, RunMeasuresEveryWayThroughEveryNetworkAndLeavesNothing) {
   EXPECT_EQ(surroundings(), before);
 }
 
+// iperf3 is a package of the tests, netperf is not in every distribution.
+TEST_F(Rig, RunHearsWitnesses) {
+  const std::string before = surroundings();
+  const TempFolder folder;
+  const std::string file = folder.path() + "/run.json";
+  const ProgramOutput output =
+      run_program({LINNET_BIN_DIR "/netrig", "run", "--quick", "--scale", "0.02", "--witness",
+                   "--topology", "bridge", "--json", file});
+  ASSERT_EQ(output.exit_code, 0) << output.standard_error;
+  std::ifstream stream(file);
+  const Json report = Json::parse(std::string(std::istreambuf_iterator<char>(stream), {}));
+  ASSERT_EQ(report["witnesses"].size(), 4U);
+  for (const Json& witness : report["witnesses"]) {
+    if (witness["program"] == "netperf" && witness["unavailable"] != "") {
+      EXPECT_EQ(witness["unavailable"], "netserver is not installed");
+      continue;
+    }
+    ASSERT_EQ(witness["unavailable"], "");
+    EXPECT_EQ(witness["own"].size(), 1U);
+    EXPECT_GT(witness["own"][0], 0);
+    EXPECT_GT(witness["theirs"][0], 0);
+  }
+  EXPECT_EQ(surroundings(), before);
+}
+
 // A run that is under way, in a group of its own.
 pid_t start(const char* command) {
   const pid_t pid = ::fork();

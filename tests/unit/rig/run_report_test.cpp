@@ -29,6 +29,21 @@ TEST(RunReport, ThroughputIsNotATime) {
   EXPECT_DOUBLE_EQ(rate_of(*report.cases[1].find("tcp_rr"), report.workloads[0]), 4e9);
 }
 
+// A flow whose first segments are lost waits for its timer, longer than a short round takes.
+TEST(RunReport, ARoundThatCarriedNothingIsASlowOne) {
+  RunReport report = known_run(2e9, 4e9);
+  report.workloads[0].unit = Unit::kBitsPerSecond;
+  report.cases[1].series[0].samples = {{4e9}, {0}, {4e9}, {4e9}, {4e9}, {4e9}, {4e9}};
+  report.cases[0].series[0].samples = {{2e9}, {2e9}, {0}, {2e9}, {2e9}, {2e9}, {2e9}};
+  const auto speed = speed_of(report, report.cases[1], report.workloads[0]);
+  ASSERT_TRUE(speed.has_value());
+  // Six pairs: nothing can be compared with nothing.
+  EXPECT_DOUBLE_EQ(speed->value, 2);
+  EXPECT_DOUBLE_EQ(speed->interval.low, 0);
+  EXPECT_DOUBLE_EQ(speed->interval.high, 2);
+  EXPECT_EQ(to_json(parse_run_report(to_json(report).dump(), "test")), to_json(report));
+}
+
 TEST(RunReport, SaysNothingOfFiveSamples) {
   RunReport report = known_run(20, 25);
   for (CaseReport& one : report.cases) {
@@ -103,7 +118,10 @@ TEST(RunReport, RefusesAnotherFile) {
   EXPECT_THAT(error_of(R"({"format": "linnet-rig-run-1"})"), HasSubstr("x.json: "));
   cni::Json json = to_json(known_run(20, 25));
   json["cases"][0]["series"][0]["samples"] = {{20, 0}};
-  EXPECT_THAT(error_of(json.dump()), HasSubstr("is not above 0"));
+  EXPECT_THAT(error_of(json.dump()), HasSubstr("a time in tcp_rr is not above 0"));
+  json["cases"][0]["series"][0]["samples"] = {{20, -1}};
+  json["workloads"][0]["unit"] = "bit/s";
+  EXPECT_THAT(error_of(json.dump()), HasSubstr("a rate in tcp_rr is below 0"));
   json["cases"][0]["series"][0]["samples"] = {{20}, cni::Json::array()};
   EXPECT_THAT(error_of(json.dump()), HasSubstr("is empty"));
   json["cases"][0]["series"][0]["samples"] = "many";

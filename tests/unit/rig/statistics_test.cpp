@@ -19,6 +19,9 @@ TEST(Median, IsTheMiddleOrTheMeanOfTheTwo) {
 
 TEST(PairedRatios, DivideMemberByMember) {
   EXPECT_THAT(paired_ratios({2, 4}, {4, 2}), ElementsAre(DoubleEq(2), DoubleEq(0.5)));
+  EXPECT_THAT(paired_ratios({0, 4}, {4, 2}), ElementsAre(DoubleEq(0.5)));
+  EXPECT_THAT(paired_ratios(Rounds{{0}, {4}}, Rounds{{4}, {2}}),
+              ElementsAre(ElementsAre(DoubleEq(0.5))));
 }
 
 TEST(BootstrapMedian, OfEqualValuesIsThatValue) {
