@@ -25,6 +25,9 @@ using cni::Verb;
 
 constexpr std::size_t kMaxConfiguration = std::size_t{16} << 20U;
 
+// A reader that is gone shall be an error that can be told, not the end of the process.
+void ignore_sigpipe() { (void)::signal(SIGPIPE, SIG_IGN); }
+
 void write_about(const Plugin& plugin) {
   const std::vector<std::string> versions(plugin.versions.begin(), plugin.versions.end());
   write_all(STDERR_FILENO,
@@ -167,6 +170,7 @@ int print(const Outcome& outcome, int output) {
 // The executable under a name that is no plugin's.
 int refuse_name(std::span<const Plugin* const> plugins, std::string_view name,
                 std::span<const char* const> arguments, const Streams& streams) {
+  ignore_sigpipe();
   std::vector<std::string> names;
   for (const Plugin* plugin : plugins) {
     names.emplace_back(plugin->name);
@@ -192,8 +196,7 @@ int refuse_name(std::span<const Plugin* const> plugins, std::string_view name,
 
 int run(const Plugin& plugin, std::span<const char* const> arguments, const Streams& streams) {
   set_log_name(plugin.name);
-  // A reader that is gone shall be an error that can be told, not the end of the process.
-  (void)::signal(SIGPIPE, SIG_IGN);
+  ignore_sigpipe();
   if (wants_help(arguments)) {
     write_about(plugin);
     return 0;

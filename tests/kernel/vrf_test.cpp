@@ -42,7 +42,8 @@ class VrfBase : public HostTest {
     std::string addresses;
     for (const Json& link : ip("c1", {"addr", "show", "scope", "global"})) {
       for (const Json& address : link.value("addr_info", Json::array())) {
-        addresses += concat(link.value("ifname", ""), " ", address.value("local", ""), "\n");
+        addresses += concat(link.value("ifname", ""), " ", address.value("local", ""), "/",
+                            address.value("prefixlen", 0), "\n");
       }
     }
     return links_of("c1") + addresses + inside({"route", "show", "proto", "boot"}) +

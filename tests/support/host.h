@@ -74,7 +74,7 @@ class HostTest : public ::testing::Test {
   // A new pair takes a moment until it speaks IPv6 both ways.
   static void wait_for_the_outside();
 
-  // The links of a namespace, one a line: name, addresses, MTU, kind, up or down. Without the operational
+  // The links of a namespace, one a line: name, hardware address, MTU, master, alias, kind, up or down. Without the operational
   // state, which the kernel settles later by itself.
   [[nodiscard]] static std::string links_of(const std::string& netns);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
@@ -247,6 +248,10 @@ TEST_F(Skel, ReaderThatIsGoneIsAnErrorAndNotASignal) {
   ::close(ends[0]);
   testing::internal::CaptureStderr();
   EXPECT_EQ(skel::run(kPlugin, {}, streams(-1, write_end.get())), 1);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("broken pipe"));
+  (void)::signal(SIGPIPE, SIG_DFL);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_by_name({}, std::array{"brigde"}, streams(-1, write_end.get())), 1);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("broken pipe"));
 }
 
