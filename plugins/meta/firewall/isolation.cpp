@@ -238,7 +238,8 @@ std::optional<ZoneSource> recorded_source(const SetElement& element) {
 }
 
 void add_elements(nft::NftSocket& socket, const Subject& subject, IngressPolicy ingress,
-                  const attach::Attachment& attachment, std::string_view zone) {
+                  const attach::Attachment& attachment, std::string_view zone,
+                  const std::function<void(const std::vector<SetElement>&)>& before_replacing) {
   const bool isolated = ingress == IngressPolicy::kIsolated;
   std::vector<SetElement> elements = own_elements(subject, isolated, attachment, zone);
   const Policy policy = policy_of(subject.bridge, ingress, attachment.network);
@@ -248,7 +249,7 @@ void add_elements(nft::NftSocket& socket, const Subject& subject, IngressPolicy 
   }
   try {
     attach::put_elements(socket, elements, add_tables,
-                         attach::find_present(socket, policy.unwanted));
+                         attach::find_present(socket, policy.unwanted), before_replacing);
   } catch (const netlink::Error&) {
     throw;
   } catch (const SystemError&) {

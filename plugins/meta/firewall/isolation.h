@@ -2,6 +2,7 @@
 // and bridge ports. docs/firewall.md shows them.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,10 +19,13 @@
 namespace linnet::firewall {
 
 // The container's addresses, and the bridge with the policy, in one transaction. A policy that the bridge had
-// before is replaced. `zone`, unless it is empty, is recorded as firewalld's zone of the addresses. Leaves nothing
-// of the attachment behind when it throws.
-void add_elements(netlink::nft::NftSocket& nft, const Subject& subject, IngressPolicy ingress,
-                  const attach::Attachment& attachment, std::string_view zone = {});
+// before is replaced. `zone`, unless it is empty, is recorded as firewalld's zone of the addresses.
+// `before_replacing` gets the elements that an earlier ADD left for the same addresses, with what they record. Leaves
+// nothing new of the attachment behind when it throws.
+void add_elements(
+    netlink::nft::NftSocket& nft, const Subject& subject, IngressPolicy ingress,
+    const attach::Attachment& attachment, std::string_view zone = {},
+    const std::function<void(const std::vector<attach::SetElement>&)>& before_replacing = {});
 
 // What the attachment owns; the policy of its bridge, which stays as the bridge does, is not among it. `subject`
 // may be empty: then the sets are searched.

@@ -13,6 +13,20 @@ namespace linnet::firewall {
 namespace nft = netlink::nft;
 using attach::SetElement;
 
+namespace {
+
+std::vector<ZoneSource> recorded_sources(const std::vector<SetElement>& elements) {
+  std::vector<ZoneSource> sources;
+  for (const SetElement& element : elements) {
+    if (std::optional<ZoneSource> source = recorded_source(element)) {
+      sources.push_back(*std::move(source));
+    }
+  }
+  return sources;
+}
+
+}  // namespace
+
 std::optional<Firewalld> find_firewalld(const Config& config) {
   if (config.backend == Backend::kFirewalld) {
     std::optional<Firewalld> firewalld;
@@ -39,13 +53,16 @@ std::optional<Firewalld> find_firewalld(const Config& config) {
   return std::nullopt;
 }
 
-void leave_other_zones(Firewalld& firewalld, nft::NftSocket& socket, const Subject& subject,
+void leave_other_zones(std::optional<Firewalld>& firewalld, const std::vector<SetElement>& elements,
                        const std::string& zone) {
-  for (const SetElement& element : find_address_elements(socket, subject)) {
-    const std::optional<ZoneSource> source = recorded_source(element);
-    if (source && source->zone != zone) {
-      firewalld.remove_if_present(*source);
-    }
+  std::vector<ZoneSource> sources = recorded_sources(elements);
+  std::erase_if(sources, [&](const ZoneSource& source) { return source.zone == zone; });
+  if (!firewalld) {
+    remove_sources(sources);
+    return;
+  }
+  for (const ZoneSource& source : sources) {
+    firewalld->remove_if_present(source);
   }
 }
 
@@ -74,12 +91,7 @@ std::vector<ZoneSource> unrecorded_sources(nft::NftSocket& socket, const Subject
 }
 
 void remove_with_sources(nft::NftSocket& socket, std::vector<SetElement> elements) {
-  std::vector<ZoneSource> sources;
-  for (const SetElement& element : elements) {
-    if (std::optional<ZoneSource> source = recorded_source(element)) {
-      sources.push_back(*std::move(source));
-    }
-  }
+  const std::vector<ZoneSource> sources = recorded_sources(elements);
   ErrorList errors;
   errors.attempt([&] { remove_sources(sources); });
   if (!errors.empty()) {

@@ -19,9 +19,11 @@ namespace linnet::firewall {
 // warning if nothing is asked for.
 [[nodiscard]] std::optional<Firewalld> find_firewalld(const Config& config);
 
-// Takes the subject's addresses out of other zones than `zone` into which an earlier ADD put them.
-void leave_other_zones(Firewalld& firewalld, netlink::nft::NftSocket& nft, const Subject& subject,
-                       const std::string& zone);
+// Takes addresses out of the zones that their elements record, but for `zone`; "" is none. To be done while the
+// elements are there: a record that is gone is a source that nobody removes. `firewalld` is absent where another
+// back end was chosen.
+void leave_other_zones(std::optional<Firewalld>& firewalld,
+                       const std::vector<attach::SetElement>& elements, const std::string& zone);
 // When it throws some addresses may be in the zone.
 void join_zone(Firewalld& firewalld, const Subject& subject, const std::string& zone);
 

@@ -183,14 +183,16 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   const attach::Attachment attachment = attach::attachment_of(request, conf);
   std::optional<Firewalld> firewalld = find_firewalld(config);
   nft::NftSocket nft;
-  if (firewalld) {
-    leave_other_zones(*firewalld, nft, subject, config.zone);
-  } else {
+  if (!firewalld) {
     warn_of_firewalld(nft);
   }
   Transaction transaction;
+  const std::string zone = firewalld ? config.zone : "";
   // The record first: what was not recorded would stay if this process ended here.
-  add_elements(nft, subject, config.ingress, attachment, firewalld ? config.zone : "");
+  add_elements(nft, subject, config.ingress, attachment, zone,
+               [&](const std::vector<attach::SetElement>& earlier) {
+                 leave_other_zones(firewalld, earlier, zone);
+               });
   transaction.undo_with("remove elements of nftables table linnet_firewall", [subject, attachment] {
     nft::NftSocket socket;
     remove_with_sources(socket, find_own_elements(socket, subject, attachment));

@@ -1,14 +1,21 @@
 // Messages of D-Bus: what is sent, what is understood, and what is refused.
 #include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <span>
 #include <string>
+#include <thread>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "plugins/meta/firewall/dbus_message.h"
 #include "plugins/meta/firewall/isolation.h"
 #include "plugins/meta/firewall/system_bus.h"
@@ -19,6 +26,8 @@ namespace {
 using firewall::dbus::Bytes;
 using firewall::dbus::Message;
 using firewall::dbus::MessageType;
+using testing::AllOf;
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -161,6 +170,97 @@ TEST(SystemBus, ThereIsNoneWhereNobodyListens) {
   ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=/" + std::string(200, 'x')).c_str(), 1);
   EXPECT_THROW((void)firewall::SystemBus::find(), SystemError);
   ::unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+}
+
+// A bus on an abstract socket that takes one client, reads its greeting, and answers with bytes of the test's; then it
+// hangs up, or waits for the client to do so.
+class FakeBus {
+ public:
+  enum class Then { kHangsUp, kWaits };
+
+  explicit FakeBus(std::string answer, Then then = Then::kHangsUp)
+      : listening_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const std::string name = "linnet-fake-bus-" + std::to_string(::getpid());
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    std::ranges::copy(name, address.sun_path + 1);
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    EXPECT_EQ(::bind(listening_.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(::listen(listening_.get(), 1), 0);
+    ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:abstract=" + name).c_str(), 1);
+    serving_ = std::jthread([this, answer = std::move(answer), then] { serve(answer, then); });
+  }
+  ~FakeBus() { ::unsetenv("DBUS_SYSTEM_BUS_ADDRESS"); }
+  FakeBus(const FakeBus&) = delete;
+  FakeBus& operator=(const FakeBus&) = delete;
+
+ private:
+  void serve(const std::string& answer, Then then) const {
+    const UniqueFd client(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    char bytes[4096];
+    (void)::recv(client.get(), bytes, sizeof bytes, 0);
+    (void)::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    while (then == Then::kWaits && ::recv(client.get(), bytes, sizeof bytes, 0) > 0) {
+    }
+  }
+
+  UniqueFd listening_;
+  std::jthread serving_;
+};
+
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string greeting_error(const std::string& answer,
+                           FakeBus::Then then = FakeBus::Then::kHangsUp) {
+  const FakeBus bus(answer, then);
+  return error_of([] { (void)firewall::SystemBus::find(); });
+}
+
+TEST(SystemBus, AGreetingThatIsNoneIsAnError) {
+  EXPECT_THAT(greeting_error(""), HasSubstr("hung up"));
+  EXPECT_THAT(greeting_error("OK 12"), HasSubstr("hung up"));
+  EXPECT_THAT(greeting_error("REJECTED EXTERNAL\r\n"),
+              AllOf(HasSubstr("refuses uid"), HasSubstr("REJECTED EXTERNAL")));
+  EXPECT_THAT(greeting_error("HTTP/1.1 400 Bad Request\r\n"), HasSubstr("refuses uid"));
+  EXPECT_THAT(greeting_error(std::string(2000, 'x'), FakeBus::Then::kWaits),
+              HasSubstr("no end of line"));
+}
+
+TEST(SystemBus, ABusThatSaysNothingIsGivenUp) {
+  EXPECT_THAT(greeting_error("", FakeBus::Then::kWaits), HasSubstr("wait for the system bus"));
+}
+
+std::string call_error(const std::string& answer, FakeBus::Then then = FakeBus::Then::kWaits) {
+  const FakeBus fake("OK 0123456789abcdef\r\n" + answer, then);
+  auto bus = firewall::SystemBus::find();
+  return error_of([&] {
+    (void)bus->call(
+        {.destination = "d", .path = "/", .interface = "i.i", .member = "m", .arguments = {}},
+        std::chrono::milliseconds(200));
+  });
+}
+
+TEST(SystemBus, AnAnswerThatIsNoneIsAnError) {
+  const auto text_of = [](const Bytes& bytes) { return std::string(bytes.begin(), bytes.end()); };
+  const std::string yes = text_of(bytes_of(kYes));
+  EXPECT_EQ(call_error(yes), "");
+  EXPECT_THAT(call_error("", FakeBus::Then::kHangsUp),
+              AnyOf(HasSubstr("hung up"), HasSubstr("system bus")));
+  EXPECT_THAT(call_error(""), HasSubstr("wait for the system bus"));
+  EXPECT_THAT(call_error(yes.substr(0, 20)), HasSubstr("wait for the system bus"));
+  EXPECT_THAT(call_error(std::string(64, '\xff')), HasSubstr("byte order"));
+  EXPECT_THAT(call_error("l\2\1\1" + std::string(12, '\x7f')), HasSubstr("more than 1048576"));
+  // Another call's answer is none.
+  std::string other = yes;
+  other[20] = 77;
+  EXPECT_THAT(call_error(other), HasSubstr("wait for the system bus"));
 }
 
 TEST(FirewallRecord, NamesTheZoneOfAnAddress) {
