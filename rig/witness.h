@@ -15,7 +15,7 @@ namespace linnet::rig {
 
 struct WitnessOptions {
   int rounds = 16;  // of requests and answers
-  int transactions = 4000;
+  int transactions = 8000;
   int bulk_rounds = 6;
   std::chrono::seconds bulk{1};
   Placement one_cpu;

@@ -14,6 +14,8 @@ namespace {
 // A transaction may lose a race against another plugin that creates the same set; the second attempt
 // finds it there. More than a few rounds mean that something else is wrong.
 constexpr int kAttempts = 5;
+// Of a removal, where each round is lost to one that was faster.
+constexpr int kRemovals = 100;
 
 std::vector<SetElement> owned_ones(const std::vector<SetElement>& elements) {
   std::vector<SetElement> own;
@@ -109,18 +111,29 @@ std::vector<SetElement> search_elements(nft::NftSocket& socket, std::span<const 
 }
 
 void remove_elements(nft::NftSocket& socket, const std::vector<SetElement>& elements) {
-  if (elements.empty()) {
-    return;
-  }
-  nft::Transaction transaction;
-  for (const SetElement& item : elements) {
-    transaction.remove_element(item.table, item.set, item.element);
-  }
-  const netlink::Ack ack = socket.commit(std::move(transaction));
-  // ENOENT: another DEL of the same attachment was faster.
-  if (!ack.ok() && ack.error != ENOENT) {
-    throw netlink::Error(ack,
-                         concat("remove elements from nftables table ", elements[0].table.name));
+  std::vector<SetElement> left = elements;
+  for (int attempt = 1; !left.empty(); ++attempt) {
+    nft::Transaction transaction;
+    for (const SetElement& item : left) {
+      transaction.remove_element(item.table, item.set, item.element);
+    }
+    const netlink::Ack ack = socket.commit(std::move(transaction));
+    if (ack.ok()) {
+      return;
+    }
+    if (ack.error != ENOENT || attempt == kRemovals) {
+      throw netlink::Error(ack, concat("remove elements from nftables table ", left[0].table.name));
+    }
+    // Another DEL was faster with one of them, which keeps the rest. Its place may be a new owner's already.
+    std::vector<SetElement> present = find_present(socket, left);
+    std::erase_if(present, [&](const SetElement& item) {
+      return std::ranges::none_of(left, [&](const SetElement& wanted) {
+        return wanted.set == item.set && wanted.table.family == item.table.family &&
+               wanted.element.key == item.element.key &&
+               key_in_comment(wanted.element.comment) == key_in_comment(item.element.comment);
+      });
+    });
+    left = std::move(present);
   }
 }
 

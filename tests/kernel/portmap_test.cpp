@@ -302,5 +302,38 @@ TEST_F(Portmap, AddsThatRaceForTheFirstTableAllSucceed) {
   EXPECT_EQ(count(rules(), "elements"), 0U);
 }
 
+// The one that serves and two that wait go at once: whatever the order, the last one serves, and nothing of the
+// others stays.
+TEST_F(Portmap, DelsThatRaceHandAPortToTheOneThatStays) {
+  const auto in_network = [&](int number, const std::string& verb) {
+    const std::string name = std::to_string(number);
+    Json network = conf(Json::array({kWeb}));
+    network["name"] = "net" + name;
+    network["prevResult"] = {
+        {"cniVersion", "1.0.0"},
+        {"interfaces", {{{"name", "eth" + name}, {"sandbox", "/run/netns/c1"}}}},
+        {"ips", {{{"interface", 0}, {"address", "10.9" + name + ".0.2/24"}}}}};
+    const ProgramOutput output = call({.verb = verb, .conf = network, .ifname = "eth" + name});
+    EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  };
+  for (int round = 0; round < 12 && !HasFailure(); ++round) {
+    for (int number = 1; number <= 4; ++number) {
+      in_network(number, "ADD");
+    }
+    std::vector<std::thread> workers;
+    for (int number = 1; number <= 3; ++number) {
+      workers.emplace_back(in_network, number, "DEL");
+    }
+    for (std::thread& worker : workers) {
+      worker.join();
+    }
+    for (const char* gone : {"10.91.0.2", "10.92.0.2", "10.93.0.2"}) {
+      EXPECT_THAT(rules(), Not(HasSubstr(gone))) << "round " << round;
+    }
+    EXPECT_THAT(rules(), HasSubstr(": 10.94.0.2 . 80")) << "round " << round;
+    in_network(4, "DEL");
+  }
+}
+
 }  // namespace
 }  // namespace linnet::test

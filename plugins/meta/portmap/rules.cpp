@@ -22,6 +22,10 @@ namespace {
 // A transaction may lose races against other plugins that make the same sets; more than a few rounds mean
 // that something else is wrong.
 constexpr int kAttempts = 8;
+// Of a removal, where each round is lost to one that was faster.
+constexpr int kRemovals = 100;
+// For elements that a record counts: after so many, somebody has removed one by hand.
+constexpr int kSearches = 5;
 
 bool owned(const nft::Element& element, const attach::Attachment& attachment) {
   return attach::key_in_comment(element.comment) == attach::owner_key(attachment);
@@ -59,24 +63,31 @@ Elements search(nft::NftSocket& socket, const std::function<bool(const nft::Elem
   return found;
 }
 
-// Everything that the attachment owns.
-Elements find_owned(nft::NftSocket& socket, const Plan& plan,
-                    const attach::Attachment& attachment) {
-  Elements found = find_planned(socket, plan);
+// Whether all that the attachment's record counts is there. The record comes and goes in one transaction with what
+// it counts.
+bool is_complete(const Elements& found) {
   std::size_t count = 0;
-  for (auto& [set, elements] : found) {
-    std::erase_if(elements,
-                  [&](const nft::Element& element) { return !owned(element, attachment); });
+  for (const auto& [set, elements] : found) {
     count += elements.size();
   }
   const auto record = found.find(kAttachmentsMap);
   const bool recorded = record != found.end() && !record->second.empty();
-  // The record comes and goes in one transaction with what it counts.
-  const bool complete = recorded ? count == 1 + count_in(record->second.front()) : count == 0;
-  if (complete) {
-    return found;
+  return recorded ? count == 1 + count_in(record->second.front()) : count == 0;
+}
+
+// Everything that the attachment owns.
+Elements find_owned(nft::NftSocket& socket, const Plan& plan,
+                    const attach::Attachment& attachment) {
+  Elements found = find_planned(socket, plan);
+  for (auto& [set, elements] : found) {
+    std::erase_if(elements,
+                  [&](const nft::Element& element) { return !owned(element, attachment); });
   }
-  return search(socket, [&](const nft::Element& element) { return owned(element, attachment); });
+  // Sets are searched one after the other: what moves up from a waiting map meanwhile may be seen in neither.
+  for (int attempt = 1; !is_complete(found) && attempt <= kSearches; ++attempt) {
+    found = search(socket, [&](const nft::Element& element) { return owned(element, attachment); });
+  }
+  return found;
 }
 
 void remove(nft::Transaction& transaction, const Elements& elements) {
@@ -97,29 +108,24 @@ std::vector<Redirect> redirects_in(const Elements& elements) {
   return redirects;
 }
 
-void commit_removal(nft::NftSocket& socket, const Elements& elements) {
-  nft::Transaction transaction;
-  remove(transaction, elements);
-  if (transaction.empty()) {
-    return;
-  }
-  let_waiting_follow(socket, elements, transaction);
-  const netlink::Ack ack = socket.commit(std::move(transaction));
-  if (ack.ok()) {
-    return;
-  }
-  if (ack.error != ENOENT) {
-    throw netlink::Error(ack, "remove elements from nftables table linnet_portmap");
-  }
-  // Somebody else removed one of them meanwhile, which keeps the rest: one by one.
-  for (const auto& [set, list] : elements) {
-    for (const nft::Element& element : list) {
-      nft::Transaction single;
-      single.remove_element(kTable, set, element);
-      const netlink::Ack again = socket.commit(std::move(single));
-      if (!again.ok() && again.error != ENOENT) {
-        throw netlink::Error(again, "remove an element from nftables table linnet_portmap");
-      }
+// Removes what `find` finds and lets what waits for it follow; what was removed. Who is in the way of the
+// transaction (ENOENT: an element has gone, EEXIST: a place is taken) has also moved what waits, perhaps into a
+// place that is to be removed: another round asks again.
+Elements remove_found(nft::NftSocket& socket, const std::function<Elements()>& find) {
+  for (int attempt = 1;; ++attempt) {
+    Elements found = find();
+    nft::Transaction transaction;
+    remove(transaction, found);
+    if (transaction.empty()) {
+      return found;
+    }
+    let_waiting_follow(socket, found, transaction);
+    const netlink::Ack ack = socket.commit(std::move(transaction));
+    if (ack.ok()) {
+      return found;
+    }
+    if (attempt == kRemovals || (ack.error != ENOENT && ack.error != EEXIST)) {
+      throw netlink::Error(ack, "remove elements from nftables table linnet_portmap");
     }
   }
 }
@@ -254,7 +260,7 @@ void add_rules(nft::NftSocket& socket, const Plan& plan, const attach::Attachmen
     Transaction undo;
     undo.undo_with("remove published ports", [&plan, &attachment] {
       nft::NftSocket again;
-      commit_removal(again, find_owned(again, plan, attachment));
+      remove_found(again, [&] { return find_owned(again, plan, attachment); });
     });
     throw;
   }
@@ -262,20 +268,17 @@ void add_rules(nft::NftSocket& socket, const Plan& plan, const attach::Attachmen
 
 std::vector<Redirect> remove_rules_if_present(nft::NftSocket& socket, const Plan& plan,
                                               const attach::Attachment& attachment) {
-  const Elements found = find_owned(socket, plan, attachment);
-  commit_removal(socket, found);
-  return redirects_in(found);
+  return redirects_in(remove_found(socket, [&] { return find_owned(socket, plan, attachment); }));
 }
 
 std::vector<Redirect> collect_rules(nft::NftSocket& socket, const std::string& network,
                                     const std::set<std::string, std::less<>>& valid) {
   const std::string prefix = attach::network_key(network);
-  const Elements found = search(socket, [&](const nft::Element& element) {
+  const auto wanted = [&](const nft::Element& element) {
     const std::string_view key = attach::key_in_comment(element.comment);
     return key.starts_with(prefix) && !valid.contains(key);
-  });
-  commit_removal(socket, found);
-  return redirects_in(found);
+  };
+  return redirects_in(remove_found(socket, [&] { return search(socket, wanted); }));
 }
 
 attach::Problems rule_problems(nft::NftSocket& socket, const Plan& plan,
