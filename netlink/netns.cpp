@@ -20,6 +20,8 @@ namespace linnet::netlink {
 
 namespace {
 
+constexpr int kReturnTries = 5;
+
 struct Examined {
   UniqueFd fd;          // of a network namespace, or nothing
   std::string problem;  // why there is no namespace
@@ -80,7 +82,12 @@ void Netns::run_inside(const Netns& inside, const std::function<void()>& action)
   } catch (...) {
     failure = std::current_exception();
   }
-  if (::setns(fd(), CLONE_NEWNET) != 0) {
+  // The kernel may be short of memory for a moment.
+  int tries = kReturnTries;
+  while (::setns(fd(), CLONE_NEWNET) != 0) {
+    if (errno == ENOMEM && --tries > 0) {
+      continue;
+    }
     log_warning(concat("cannot return to the host's network namespace: ", errno_text(errno)));
     std::abort();
   }
