@@ -35,10 +35,18 @@ Examined examine(const std::string& path) {
     return {{}, errno_text(errno), errno};
   }
   struct statfs file_system {};
-  if (::fstatfs(fd.get(), &file_system) != 0 || file_system.f_type != NSFS_MAGIC) {
+  // What cannot be examined is not gone: DEL would leave what is in it.
+  if (::fstatfs(fd.get(), &file_system) != 0) {
+    return {{}, errno_text(errno), errno};
+  }
+  if (file_system.f_type != NSFS_MAGIC) {
     return {{}, "not a namespace (the file is of another file system)", EINVAL};
   }
-  if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+  const int type = ::ioctl(fd.get(), NS_GET_NSTYPE);
+  if (type < 0) {
+    return {{}, errno_text(errno), errno};
+  }
+  if (type != CLONE_NEWNET) {
     return {{}, "a namespace, but not a network namespace", EINVAL};
   }
   return {std::move(fd), {}, 0};
