@@ -60,6 +60,18 @@ std::int64_t count_of(const Counters& counters, std::string_view name) {
   return found == counters.end() ? 0 : found->second;
 }
 
+CpuTime operator-(const CpuTime& after, const CpuTime& before) {
+  return {.total = after.total - before.total,
+          .idle = after.idle - before.idle,
+          .softirq = after.softirq - before.softirq,
+          .steal = after.steal - before.steal,
+          .user = after.user - before.user,
+          .system = after.system - before.system,
+          .irq = after.irq - before.irq};
+}
+
+CpuTime operator+(const CpuTime& a, const CpuTime& b) { return a - (CpuTime{} - b); }
+
 CpuTime parse_cpu_time(std::string_view text) {
   const std::vector<std::string> words = words_of(text.substr(0, text.find('\n')));
   // user nice system idle iowait irq softirq steal; guest time is part of user time already.
@@ -72,12 +84,95 @@ CpuTime parse_cpu_time(std::string_view text) {
     ticks[i] = parse_number<std::int64_t>(words[i + 1]).value_or(0);
     time.total += ticks[i];
   }
+  time.user = ticks[0] + ticks[1];
+  time.system = ticks[2];
   time.idle = ticks[3] + ticks[4];
+  time.irq = ticks[5];
   time.softirq = ticks[6];
   time.steal = ticks[7];
   return time;
 }
 
 CpuTime read_cpu_time() { return parse_cpu_time(read_file("/proc/stat", kLongestText)); }
+
+Counters parse_stat(std::string_view text) {
+  static const std::map<std::string_view, std::string> kNames = {
+      {"ctxt", "contextSwitches"}, {"intr", "interrupts"}, {"softirq", "softirqs"}};
+  Counters counters;
+  for (const std::string& line : split(text, '\n')) {
+    const std::vector<std::string> words = words_of(line);
+    const auto name = words.size() < 2 ? kNames.end() : kNames.find(words[0]);
+    if (name != kNames.end()) {
+      counters[name->second] = parse_number<std::int64_t>(words[1]).value_or(0);
+    }
+  }
+  return counters;
+}
+
+Counters parse_per_cpu(std::string_view text, std::string_view prefix) {
+  Counters counters;
+  const std::vector<std::string> lines = split(text, '\n');
+  const std::size_t cpus = words_of(lines.front()).size();
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    const std::vector<std::string> words = words_of(lines[i]);
+    if (words.empty() || !words[0].ends_with(':')) {
+      continue;
+    }
+    std::string name = words[0].substr(0, words[0].size() - 1);
+    std::int64_t sum = 0;
+    for (std::size_t k = 1; k <= cpus && k < words.size(); ++k) {
+      sum += parse_number<std::int64_t>(words[k]).value_or(0);
+    }
+    if (parse_number<unsigned>(name) && words.size() > cpus + 1) {
+      name += concat(" ", words.back());
+    }
+    counters[concat(prefix, name)] = sum;
+  }
+  return counters;
+}
+
+Counters parse_softnet(std::string_view text) {
+  Counters counters = {{"softnetDropped", 0}, {"softnetTimeSqueeze", 0}};
+  for (const std::string& line : split(text, '\n')) {
+    const std::vector<std::string> words = words_of(line);
+    if (words.size() >= 3) {
+      counters["softnetDropped"] += parse_number<std::int64_t>(words[1], 16).value_or(0);
+      counters["softnetTimeSqueeze"] += parse_number<std::int64_t>(words[2], 16).value_or(0);
+    }
+  }
+  return counters;
+}
+
+Counters read_machine_counters() {
+  Counters counters = parse_stat(read_file("/proc/stat", kLongestText));
+  counters.merge(parse_per_cpu(read_file("/proc/softirqs", kLongestText), "softirq "));
+  counters.merge(parse_per_cpu(read_file("/proc/interrupts", kLongestText), "interrupt "));
+  counters.merge(parse_softnet(read_file("/proc/net/softnet_stat", kLongestText)));
+  return counters;
+}
+
+std::optional<LinkCounters> parse_link_counters(std::string_view text, std::string_view link) {
+  for (const std::string& line : split(text, '\n')) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || trim(std::string_view(line).substr(0, colon)) != link) {
+      continue;
+    }
+    const std::vector<std::string> words = words_of(std::string_view(line).substr(colon + 1));
+    if (words.size() < 12) {
+      continue;
+    }
+    const auto number = [&](std::size_t i) {
+      return parse_number<std::int64_t>(words[i]).value_or(0);
+    };
+    // bytes packets errs drop fifo frame compressed multicast, twice but for the last three.
+    return LinkCounters{.received_bytes = number(0),
+                        .received_packets = number(1),
+                        .receive_drops = number(3),
+                        .sent_bytes = number(8),
+                        .sent_packets = number(9),
+                        .send_drops = number(11)};
+  }
+  return std::nullopt;
+}
 
 }  // namespace linnet::rig

@@ -1,15 +1,11 @@
 #include "rig/steering_matrix.h"
 
-#include <algorithm>
-#include <memory>
-#include <numeric>
-#include <optional>
-#include <random>
-
 #include "base/text.h"
 #include "netlink/steering.h"
 #include "netlink/sysctl.h"
+#include "rig/closed_loops.h"
 #include "rig/flow_table.h"
+#include "rig/namespaces.h"
 
 namespace linnet::rig {
 
@@ -43,6 +39,11 @@ cni::NetworkList bridge_network() {
                                  "the rig's own network");
 }
 
+Host make_host(const SteeringOptions& options) {
+  enter_private_namespaces();
+  return Host({.plugin_path = options.plugin_path});
+}
+
 void steer(const std::string& link_name, const Setting& setting) {
   netlink::RouteSocket socket;
   const netlink::Sysfs sysfs(link_name, socket.get_link(link_name).index);
@@ -56,7 +57,7 @@ class Measurement {
       : options_(options),
         progress_(std::move(progress)),
         table_(options.flow_table),
-        host_(options.plugin_path),
+        host_(make_host(options)),
         random_(options.seed) {}
 
   SteeringReport run() {
@@ -73,9 +74,7 @@ class Measurement {
     build(report);
     send_bulks(report);
     exchange_bytes(report);
-    const CpuTime after = read_cpu_time();
-    report.cpu_time = {after.total - before.total, after.idle - before.idle,
-                       after.softirq - before.softirq, after.steal - before.steal};
+    report.cpu_time = read_cpu_time() - before;
     return report;
   }
 
@@ -95,25 +94,18 @@ class Measurement {
         steer(host_.host_link(container), setting);
       }
       paths_[0].push_back({client, server, address});
-      paths_[1].push_back({client, kOutside, IpAddress::parse("192.0.2.9").value()});
+      paths_[1].push_back({client, kOutside, IpAddress::parse(kOutsideAddress).value()});
       for (SteeringPath& path : report.paths) {
         path.rows.push_back({setting.name, {}, {}, {1, {1, 1}}});
       }
     }
   }
 
-  std::vector<std::size_t> shuffled(std::size_t count) {
-    std::vector<std::size_t> order(count);
-    std::iota(order.begin(), order.end(), 0);
-    std::ranges::shuffle(order, random_);
-    return order;
-  }
-
   void send_bulks(SteeringReport& report) {
     for (int round = 0; round < options_.bulk_rounds; ++round) {
       progress_(concat("bulk data, round ", round + 1, " of ", options_.bulk_rounds));
       for (std::size_t path = 0; path < paths_.size(); ++path) {
-        for (const std::size_t i : shuffled(paths_[path].size())) {
+        for (const std::size_t i : shuffled(paths_[path].size(), random_)) {
           report.paths[path].rows[i].bulks.push_back(
               send_bulk(host_, paths_[path][i], {.duration = options_.bulk_duration}));
         }
@@ -121,34 +113,26 @@ class Measurement {
     }
   }
 
-  // All connections are open at once and take turns within milliseconds, so that what disturbs the machine
-  // disturbs all alike.
   void exchange_bytes(SteeringReport& report) {
     progress_(concat("round trips, ", options_.cycles, " cycles"));
     pin_to(report.cpu);
-    struct Talk {
-      std::unique_ptr<PingPong> connection;
-      SteeringRow* row;
-    };
-    std::vector<Talk> talks;
-    for (std::size_t path = 0; path < paths_.size(); ++path) {
-      for (std::size_t i = 0; i < paths_[path].size(); ++i) {
-        for (int k = 0; k < options_.connections; ++k) {
-          talks.push_back({std::make_unique<PingPong>(host_, paths_[path][i], report.cpu),
-                           &report.paths[path].rows[i]});
-          (void)talks.back().connection->block(options_.round_trips);
-        }
+    std::vector<Contestant> contestants;
+    for (const std::vector<Path>& paths : paths_) {
+      for (const Path& path : paths) {
+        contestants.push_back({&host_, &path});
       }
     }
-    for (int cycle = 0; cycle < options_.cycles; ++cycle) {
-      for (SteeringPath& path : report.paths) {
-        for (SteeringRow& row : path.rows) {
-          row.round_trip_us.push_back(0);
-        }
-      }
-      for (const std::size_t i : shuffled(talks.size())) {
-        talks[i].row->round_trip_us.back() +=
-            talks[i].connection->block(options_.round_trips) / options_.connections;
+    std::vector<ClosedLoopResult> results = take_turns(contestants,
+                                                       {.placement = {report.cpu, report.cpu},
+                                                        .rounds = 1,
+                                                        .cycles = options_.cycles,
+                                                        .transactions = options_.round_trips,
+                                                        .connections = options_.connections},
+                                                       random_);
+    std::size_t next = 0;
+    for (SteeringPath& path : report.paths) {
+      for (SteeringRow& row : path.rows) {
+        row.round_trip_us = std::move(results[next++].samples.front());
       }
     }
     for (SteeringPath& path : report.paths) {
@@ -163,7 +147,7 @@ class Measurement {
   std::function<void(const std::string&)> progress_;
   FlowTable table_;  // before the host: it needs the namespace that the process was started in
   Host host_;
-  std::mt19937_64 random_;
+  Random random_;
   std::vector<std::vector<Path>> paths_;  // by path, then by setting
 };
 

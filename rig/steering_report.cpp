@@ -1,10 +1,10 @@
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <cstdio>
 
 #include "base/text.h"
+#include "rig/machine.h"
 #include "rig/steering_matrix.h"
+#include "rig/wording.h"
 
 namespace linnet::rig {
 
@@ -17,21 +17,11 @@ constexpr double kFreeRate = 0.97;
 // Fast retransmits of a run that are worth curing.
 constexpr double kManyRetransmits = 100;
 
-std::string fixed(double value, int digits) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
-std::string padded(std::string text, std::size_t width) {
-  text.insert(0, width > text.size() ? width - text.size() : 0, ' ');
-  return text;
-}
-
-std::vector<double> counts(const SteeringRow& row, Counters Bulk::*side, std::string_view name) {
+std::vector<double> counts(const SteeringRow& row, Counters Accounting::*side,
+                           std::string_view name) {
   std::vector<double> values;
   for (const Bulk& bulk : row.bulks) {
-    values.push_back(static_cast<double>(count_of(bulk.*side, name)));
+    values.push_back(static_cast<double>(count_of(bulk.account.*side, name)));
   }
   return values;
 }
@@ -47,8 +37,8 @@ std::vector<double> gigabits(const SteeringRow& row) {
 std::vector<double> softirq_share(const SteeringRow& row) {
   std::vector<double> values;
   for (const Bulk& bulk : row.bulks) {
-    values.push_back(100.0 * static_cast<double>(bulk.cpu.softirq) /
-                     static_cast<double>(std::max<std::int64_t>(bulk.cpu.total, 1)));
+    values.push_back(100.0 * static_cast<double>(bulk.account.cpu.softirq) /
+                     static_cast<double>(std::max<std::int64_t>(bulk.account.cpu.total, 1)));
   }
   return values;
 }
@@ -58,47 +48,37 @@ std::string spread(const std::vector<double>& values, int digits) {
                 fixed(*std::ranges::max_element(values), digits));
 }
 
-std::string verdict(const SteeringRow& row) {
-  const Estimate& rate = row.rate_to_off;
-  if (rate.interval.covers(1.0)) {
-    return "no difference";
-  }
-  return rate.value < 1 ? "slower" : "faster";
-}
-
 std::string line_of(const SteeringRow& row) {
   std::string line = concat("  ", row.setting);
   line.resize(13, ' ');
-  line += padded(spread(counts(row, &Bulk::sender, "TcpRetransSegs"), 0), 13);
-  line += padded(spread(counts(row, &Bulk::sender, "TcpExtTCPFastRetrans"), 0), 13);
-  line += padded(spread(counts(row, &Bulk::receiver, "TcpExtTCPOFOQueue"), 0), 13);
+  line += padded(spread(counts(row, &Accounting::client, "TcpRetransSegs"), 0), 13);
+  line += padded(spread(counts(row, &Accounting::client, "TcpExtTCPFastRetrans"), 0), 13);
+  line += padded(spread(counts(row, &Accounting::server, "TcpExtTCPOFOQueue"), 0), 13);
   line += padded(fixed(median(gigabits(row)), 1), 9);
   line += padded(fixed(median(softirq_share(row)), 0), 11);
   line += padded(fixed(1e6 / median(row.round_trip_us), 0), 11);
   if (row.setting == "off") {
     return line + "\n";
   }
-  return line + concat(padded(fixed(row.rate_to_off.value, 3), 9), " [",
-                       fixed(row.rate_to_off.interval.low, 3), ", ",
-                       fixed(row.rate_to_off.interval.high, 3), "]  ", verdict(row), "\n");
+  return concat(line, "    ", with_interval(row.rate_to_off), "  ", verdict(row.rate_to_off), "\n");
 }
 
 bool cures(const SteeringPath& path, const SteeringRow& row) {
-  return median(counts(row, &Bulk::sender, "TcpExtTCPFastRetrans")) * 100 <=
-         median(counts(path.rows.front(), &Bulk::sender, "TcpExtTCPFastRetrans"));
+  return median(counts(row, &Accounting::client, "TcpExtTCPFastRetrans")) * 100 <=
+         median(counts(path.rows.front(), &Accounting::client, "TcpExtTCPFastRetrans"));
 }
 
 Json row_json(const SteeringRow& row) {
   Json bulks = Json::array();
   for (const Bulk& bulk : row.bulks) {
     bulks.push_back({{"bits_per_second", bulk.bits_per_second},
-                     {"sender", bulk.sender},
-                     {"receiver", bulk.receiver},
+                     {"sender", bulk.account.client},
+                     {"receiver", bulk.account.server},
                      {"cpu_ticks",
-                      {{"total", bulk.cpu.total},
-                       {"idle", bulk.cpu.idle},
-                       {"softirq", bulk.cpu.softirq},
-                       {"steal", bulk.cpu.steal}}}});
+                      {{"total", bulk.account.cpu.total},
+                       {"idle", bulk.account.cpu.idle},
+                       {"softirq", bulk.account.cpu.softirq},
+                       {"steal", bulk.account.cpu.steal}}}});
   }
   return {{"setting", row.setting},
           {"bulk", std::move(bulks)},
@@ -109,12 +89,6 @@ Json row_json(const SteeringRow& row) {
             {"high", row.rate_to_off.interval.high}}}};
 }
 
-std::string machine() {
-  utsname name{};
-  ::uname(&name);
-  return concat(name.sysname, " ", name.release, " ", name.machine);
-}
-
 }  // namespace
 
 std::string recommendation(const SteeringReport& report) {
@@ -123,7 +97,8 @@ std::string recommendation(const SteeringReport& report) {
   }
   std::string text;
   for (const SteeringPath& path : report.paths) {
-    const double off = median(counts(path.rows.front(), &Bulk::sender, "TcpExtTCPFastRetrans"));
+    const double off =
+        median(counts(path.rows.front(), &Accounting::client, "TcpExtTCPFastRetrans"));
     text += concat(path.name, ": ");
     if (off < kManyRetransmits) {
       text += "a migrating sender reorders nothing here worth curing; leave \"rps\" alone.\n";
@@ -144,7 +119,7 @@ std::string recommendation(const SteeringReport& report) {
     }
     text +=
         concat("\"rps\": \"", best->setting, "\" takes ", fixed(off, 0), " fast retransmits to ",
-               fixed(median(counts(*best, &Bulk::sender, "TcpExtTCPFastRetrans")), 0), " at ",
+               fixed(median(counts(*best, &Accounting::client, "TcpExtTCPFastRetrans")), 0), " at ",
                fixed(best->rate_to_off.value, 3), " of the request rate.\n");
   }
   if (report.flow_table_is_temporary) {
@@ -157,7 +132,7 @@ std::string recommendation(const SteeringReport& report) {
 std::string as_table(const SteeringReport& report) {
   const CpuTime& cpu = report.cpu_time;
   std::string out = concat(
-      machine(), ", ", report.cpus, " CPUs, ", report.congestion_control, ", flow table ",
+      kernel_name(), ", ", report.cpus, " CPUs, ", report.congestion_control, ", flow table ",
       report.flow_table, ", stolen ",
       fixed(100.0 * static_cast<double>(cpu.steal) /
                 static_cast<double>(std::max<std::int64_t>(cpu.total, 1)),
@@ -190,7 +165,7 @@ cni::Json as_json(const SteeringReport& report) {
   }
   return {{"format", "linnet-rig-steering-1"},
           {"version", LINNET_VERSION},
-          {"machine", machine()},
+          {"machine", kernel_name()},
           {"cpus", report.cpus},
           {"round_trip_cpu", report.cpu},
           {"congestion_control", report.congestion_control},

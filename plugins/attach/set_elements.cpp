@@ -30,7 +30,8 @@ bool owned(const nft::Element& element, std::string_view key) {
 
 void put_elements(nft::NftSocket& socket, const std::vector<SetElement>& elements,
                   const std::function<void(nft::Transaction&)>& make_sets,
-                  const std::vector<SetElement>& remove) {
+                  const std::vector<SetElement>& remove,
+                  const std::function<void(const std::vector<SetElement>&)>& before_replacing) {
   bool with_sets = false;
   std::vector<SetElement> stale = remove;
   for (int attempt = 1;; ++attempt) {
@@ -62,6 +63,9 @@ void put_elements(nft::NftSocket& socket, const std::vector<SetElement>& element
     stale = remove.empty() ? remove : find_present(socket, remove);
     if (ack.error == EEXIST) {
       const std::vector<SetElement> occupied = find_present(socket, owned_ones(elements));
+      if (before_replacing && !occupied.empty()) {
+        before_replacing(occupied);
+      }
       stale.insert(stale.end(), occupied.begin(), occupied.end());
     }
   }

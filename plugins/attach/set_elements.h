@@ -23,10 +23,12 @@ struct SetElement {
 
 // Adds elements, whatever stands in the way: sets that do not exist yet are made (`make_sets`, exclusively), an
 // element that an earlier owner of the same key left behind is replaced. `remove` goes in the same
-// transaction. Throws Error.
+// transaction. `before_replacing` gets those earlier elements while they are still there; what it throws ends the
+// attempt. Throws Error.
 void put_elements(netlink::nft::NftSocket& nft, const std::vector<SetElement>& elements,
                   const std::function<void(netlink::nft::Transaction&)>& make_sets,
-                  const std::vector<SetElement>& remove = {});
+                  const std::vector<SetElement>& remove = {},
+                  const std::function<void(const std::vector<SetElement>&)>& before_replacing = {});
 
 // Those of `elements` that are there, with the comment they have.
 [[nodiscard]] std::vector<SetElement> find_present(netlink::nft::NftSocket& nft,

@@ -81,7 +81,7 @@ TEST_F(Firewall, DelLeavesTheWorldAsItWasBeforeAdd) {
 
 TEST_F(Firewall, RefusalsNameTheWayOut) {
   expect_refused(firewall_conf({}), "missing prevResult from earlier plugin");
-  expect_refused(conf({{"backend", "firewalld"}}), "zone");
+  expect_refused(conf({{"backend", "firewalld"}}), "start firewalld, or leave the key out");
   expect_refused(conf({{"backend", "pf"}}), "\"pf\"");
   expect_refused(conf({{"ingressPolicy", "closed"}}), "\"closed\"");
   expect_refused(conf({{"iptablesAdminChainName", "MY CHAIN"}}), "MY CHAIN");

@@ -1,5 +1,7 @@
 #include "plugins/meta/firewall/config.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace linnet::firewall {
@@ -10,6 +12,8 @@ using cni::ObjectReader;
 
 // What the kernel and iptables take for the name of a chain.
 constexpr std::size_t kLongestChain = 28;
+// firewalld takes 17. Written into comments, where a comma ends it.
+constexpr std::size_t kLongestZone = 60;
 
 Backend parse_backend(ObjectReader& reader) {
   const std::string name = reader.text("backend").value_or("");
@@ -23,12 +27,10 @@ Backend parse_backend(ObjectReader& reader) {
     return Backend::kIptables;
   }
   if (name == "firewalld") {
-    reader.fail(
-        "backend",
-        "linnet does not talk to firewalld: leave the key out and put the containers' subnet "
-        "into a zone of firewalld (firewall-cmd --permanent --zone=trusted --add-source=…)");
+    return Backend::kFirewalld;
   }
-  reader.fail("backend", concat(linnet::quoted(name), ": expected \"nftables\" or \"iptables\""));
+  reader.fail("backend", concat(linnet::quoted(name),
+                                ": expected \"firewalld\", \"iptables\" or \"nftables\""));
 }
 
 IngressPolicy parse_ingress(ObjectReader& reader) {
@@ -61,6 +63,15 @@ Config parse_config(const cni::NetConf& conf) {
                          " characters"));
     }
     config.admin_chain = *name;
+  }
+  if (const auto zone = reader.text("firewalldZone"); zone && !zone->empty()) {
+    const bool plain = std::ranges::all_of(
+        *zone, [](char letter) { return letter > ' ' && letter <= '~' && letter != ','; });
+    if (!plain || zone->size() > kLongestZone) {
+      reader.fail("firewalldZone",
+                  concat(linnet::quoted(*zone), " is not the name of a zone of firewalld"));
+    }
+    config.zone = *zone;
   }
   return config;
 }

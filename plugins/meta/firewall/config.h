@@ -9,9 +9,11 @@ namespace linnet::firewall {
 
 // Where forwarded traffic of containers is accepted.
 enum class Backend {
-  kAutomatic,  // kIptables where iptables drops what it does not know, else kNftables
+  // kFirewalld where it runs, else kIptables where iptables drops what it does not know, else kNftables
+  kAutomatic,
   kNftables,   // nowhere else than in a table of our own
   kIptables,   // in iptables' chain FORWARD
+  kFirewalld,  // in a zone of firewalld
 };
 
 // What may come in from networks that have a policy, too.
@@ -20,6 +22,7 @@ enum class IngressPolicy { kOpen, kSameBridge, kIsolated };
 struct Config {
   Backend backend = Backend::kAutomatic;
   std::string admin_chain = "CNI-ADMIN";  // of iptables
+  std::string zone = "trusted";           // of firewalld
   IngressPolicy ingress = IngressPolicy::kOpen;
 };
 

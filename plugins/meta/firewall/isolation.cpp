@@ -38,6 +38,8 @@ constexpr std::string_view kPorts = "isolated_ports";
 
 constexpr std::size_t kIfnameLength = 16;
 constexpr std::size_t kLongestComment = 127;
+// Behind the owner's key, in front of the plain names, which may be cut off.
+constexpr std::string_view kZone = ", zone: ";
 
 std::string containers_set(Family family) {
   return family == Family::kIpv4 ? "containers4" : "containers6";
@@ -141,10 +143,16 @@ void add_tables(nft::Transaction& transaction) {
   }
 }
 
-// What the attachment owns.
-std::vector<SetElement> own_elements(const Subject& subject, bool with_ports,
-                                     const attach::Attachment& attachment) {
-  const std::string comment = attach::owner_comment(attachment);
+std::string comment_with_zone(const std::string& comment, std::string_view zone) {
+  if (zone.empty()) {
+    return comment;
+  }
+  const std::size_t key = attach::key_in_comment(comment).size();
+  return concat(comment.substr(0, key), kZone, zone, comment.substr(key))
+      .substr(0, kLongestComment);
+}
+
+std::vector<SetElement> address_elements(const Subject& subject, const std::string& comment) {
   std::vector<SetElement> elements;
   for (const Cidr& address : subject.addresses) {
     const auto bytes = address.address().bytes();
@@ -152,6 +160,15 @@ std::vector<SetElement> own_elements(const Subject& subject, bool with_ports,
                         containers_set(address.family()),
                         {.key = {bytes.begin(), bytes.end()}, .comment = comment}});
   }
+  return elements;
+}
+
+// What the attachment owns.
+std::vector<SetElement> own_elements(const Subject& subject, bool with_ports,
+                                     const attach::Attachment& attachment,
+                                     std::string_view zone = {}) {
+  const std::string comment = attach::owner_comment(attachment);
+  std::vector<SetElement> elements = address_elements(subject, comment_with_zone(comment, zone));
   if (with_ports) {
     for (const std::string& port : subject.ports) {
       elements.push_back(
@@ -187,8 +204,10 @@ bool same_element(const SetElement& a, const SetElement& b) {
   return a.set == b.set && a.table.family == b.table.family && a.element.key == b.element.key;
 }
 
-std::vector<SetElement> find_own(nft::NftSocket& socket, const Subject& subject,
-                                 const attach::Attachment& attachment) {
+}  // namespace
+
+std::vector<SetElement> find_own_elements(nft::NftSocket& socket, const Subject& subject,
+                                          const attach::Attachment& attachment) {
   const std::string key = attach::owner_key(attachment);
   const std::vector<SetElement> hint = own_elements(subject, true, attachment);
   std::vector<SetElement> found = attach::find_present(socket, hint);
@@ -203,12 +222,26 @@ std::vector<SetElement> find_own(nft::NftSocket& socket, const Subject& subject,
                });
 }
 
-}  // namespace
+std::vector<SetElement> find_address_elements(nft::NftSocket& socket, const Subject& subject) {
+  return attach::find_present(socket, address_elements(subject, {}));
+}
+
+std::optional<ZoneSource> recorded_source(const SetElement& element) {
+  const std::string_view comment = element.element.comment;
+  const std::string_view key = attach::key_in_comment(comment);
+  const std::optional<IpAddress> address = IpAddress::from_bytes(element.element.key);
+  if (key.empty() || !address || !comment.substr(key.size()).starts_with(kZone)) {
+    return std::nullopt;
+  }
+  const std::string_view zone = comment.substr(key.size() + kZone.size());
+  return ZoneSource{std::string(zone.substr(0, zone.find(','))), *address};
+}
 
 void add_elements(nft::NftSocket& socket, const Subject& subject, IngressPolicy ingress,
-                  const attach::Attachment& attachment) {
+                  const attach::Attachment& attachment, std::string_view zone,
+                  const std::function<void(const std::vector<SetElement>&)>& before_replacing) {
   const bool isolated = ingress == IngressPolicy::kIsolated;
-  std::vector<SetElement> elements = own_elements(subject, isolated, attachment);
+  std::vector<SetElement> elements = own_elements(subject, isolated, attachment, zone);
   const Policy policy = policy_of(subject.bridge, ingress, attachment.network);
   elements.insert(elements.end(), policy.wanted.begin(), policy.wanted.end());
   if (elements.empty()) {
@@ -216,7 +249,7 @@ void add_elements(nft::NftSocket& socket, const Subject& subject, IngressPolicy 
   }
   try {
     attach::put_elements(socket, elements, add_tables,
-                         attach::find_present(socket, policy.unwanted));
+                         attach::find_present(socket, policy.unwanted), before_replacing);
   } catch (const netlink::Error&) {
     throw;
   } catch (const SystemError&) {
@@ -224,30 +257,23 @@ void add_elements(nft::NftSocket& socket, const Subject& subject, IngressPolicy 
     Transaction undo;
     undo.undo_with("remove elements of nftables table linnet_firewall", [&subject, &attachment] {
       nft::NftSocket again;
-      attach::remove_elements(again, find_own(again, subject, attachment));
+      attach::remove_elements(again, find_own_elements(again, subject, attachment));
     });
     throw;
   }
 }
 
-void remove_elements_if_present(nft::NftSocket& socket, const Subject& subject,
-                                const attach::Attachment& attachment) {
-  const std::vector<SetElement> own = find_own(socket, subject, attachment);
-  attach::remove_elements(socket, own);
-}
-
-void collect_elements(nft::NftSocket& socket, const std::string& network,
-                      const std::set<std::string, std::less<>>& valid) {
+std::vector<SetElement> find_invalid_elements(nft::NftSocket& socket, const std::string& network,
+                                              const std::set<std::string, std::less<>>& valid) {
   const std::string prefix = attach::network_key(network);
   const std::string shared = network_comment(network);
-  attach::remove_elements(
-      socket, attach::search_elements(socket, kTables, [&](const nft::Element& element) {
-        if (element.comment == shared) {
-          return valid.empty();
-        }
-        const std::string_view key = attach::key_in_comment(element.comment);
-        return key.starts_with(prefix) && !valid.contains(key);
-      }));
+  return attach::search_elements(socket, kTables, [&](const nft::Element& element) {
+    if (element.comment == shared) {
+      return valid.empty();
+    }
+    const std::string_view key = attach::key_in_comment(element.comment);
+    return key.starts_with(prefix) && !valid.contains(key);
+  });
 }
 
 attach::Problems element_problems(nft::NftSocket& socket, const Subject& subject,

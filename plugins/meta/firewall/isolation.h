@@ -2,31 +2,48 @@
 // and bridge ports. docs/firewall.md shows them.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "netlink/nftables.h"
 #include "plugins/attach/attachment.h"
 #include "plugins/attach/problems.h"
+#include "plugins/attach/set_elements.h"
 #include "plugins/meta/firewall/config.h"
 #include "plugins/meta/firewall/subject.h"
 
 namespace linnet::firewall {
 
 // The container's addresses, and the bridge with the policy, in one transaction. A policy that the bridge had
-// before is replaced. Leaves nothing of the attachment behind when it throws.
-void add_elements(netlink::nft::NftSocket& nft, const Subject& subject, IngressPolicy ingress,
-                  const attach::Attachment& attachment);
+// before is replaced. `zone`, unless it is empty, is recorded as firewalld's zone of the addresses.
+// `before_replacing` gets the elements that an earlier ADD left for the same addresses, with what they record. Leaves
+// nothing new of the attachment behind when it throws.
+void add_elements(
+    netlink::nft::NftSocket& nft, const Subject& subject, IngressPolicy ingress,
+    const attach::Attachment& attachment, std::string_view zone = {},
+    const std::function<void(const std::vector<attach::SetElement>&)>& before_replacing = {});
 
-// Removes what the attachment owns; the policy of its bridge stays, as the bridge does. `subject` may be
-// empty: then the sets are searched.
-void remove_elements_if_present(netlink::nft::NftSocket& nft, const Subject& subject,
-                                const attach::Attachment& attachment);
+// What the attachment owns; the policy of its bridge, which stays as the bridge does, is not among it. `subject`
+// may be empty: then the sets are searched.
+[[nodiscard]] std::vector<attach::SetElement> find_own_elements(
+    netlink::nft::NftSocket& nft, const Subject& subject, const attach::Attachment& attachment);
 
-// Removes what belongs to attachments of `network` that are not among `valid`, and with the last of them the
-// policies of its bridges.
-void collect_elements(netlink::nft::NftSocket& nft, const std::string& network,
-                      const std::set<std::string, std::less<>>& valid);
+// The elements of the subject's addresses, whoever owns them.
+[[nodiscard]] std::vector<attach::SetElement> find_address_elements(netlink::nft::NftSocket& nft,
+                                                                    const Subject& subject);
+
+// What belongs to attachments of `network` that are not among `valid`, and when that is empty the policies of the
+// network's bridges.
+[[nodiscard]] std::vector<attach::SetElement> find_invalid_elements(
+    netlink::nft::NftSocket& nft, const std::string& network,
+    const std::set<std::string, std::less<>>& valid);
+
+// The address and the zone that add_elements() recorded with it, if it did.
+[[nodiscard]] std::optional<ZoneSource> recorded_source(const attach::SetElement& element);
 
 // What of it nftables does not show.
 [[nodiscard]] attach::Problems element_problems(netlink::nft::NftSocket& nft,

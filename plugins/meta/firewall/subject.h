@@ -16,6 +16,14 @@ struct Subject {
   std::vector<std::string> ports;  // the other ones on the host
 };
 
+// One address of a container, as a source of a zone of firewalld: ADDRESS/32, or /128.
+struct ZoneSource {
+  std::string zone;
+  IpAddress address;
+
+  friend bool operator==(const ZoneSource&, const ZoneSource&) = default;
+};
+
 [[nodiscard]] Subject subject_of(const cni::Result& result, const std::string& ifname);
 
 }  // namespace linnet::firewall

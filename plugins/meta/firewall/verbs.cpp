@@ -15,8 +15,10 @@
 #include "plugins/attach/problems.h"
 #include "plugins/meta/firewall/accept.h"
 #include "plugins/meta/firewall/config.h"
+#include "plugins/meta/firewall/firewalld.h"
 #include "plugins/meta/firewall/isolation.h"
 #include "plugins/meta/firewall/legacy.h"
+#include "plugins/meta/firewall/sources.h"
 #include "plugins/meta/firewall/subject.h"
 
 namespace linnet::firewall {
@@ -48,14 +50,13 @@ bool accepts_in_iptables(nft::NftSocket& nft, const Config& config, const Subjec
          (config.backend == Backend::kAutomatic && iptables_drops(nft, subject));
 }
 
-// firewalld's verdict is its own, and nobody here speaks to it.
+// firewalld's verdict is its own.
 void warn_of_firewalld(nft::NftSocket& nft) {
   const nft::Table firewalld = {nft::TableFamily::kInet, "firewalld"};
   if (nft.have_chains({{firewalld, "filter_FORWARD"}}).front()) {
     log_warning(
-        "firewalld is active: what its zones drop stays dropped, put the containers' subnet into a "
-        "zone "
-        "that lets it through");
+        "firewalld is active, but not used: what its zones drop stays dropped, put the containers' "
+        "subnet into a zone that lets it through");
   }
 }
 
@@ -95,6 +96,18 @@ bool owned(const LegacyRule& rule, const attach::Attachment& attachment) {
   return attach::key_in_comment(rule.comment) == attach::owner_key(attachment);
 }
 
+void accept_in_iptables(nft::NftSocket& nft, const Config& config, const Subject& subject,
+                        const attach::Attachment& attachment, Transaction& transaction) {
+  if (!accepts_in_iptables(nft, config, subject)) {
+    return;
+  }
+  add_accept_rules(nft, subject, config.admin_chain, attachment);
+  transaction.undo_with("remove rules of iptables", [attachment] {
+    nft::NftSocket socket;
+    remove_accept_rules_if_present(socket, {}, attachment);
+  });
+}
+
 void accept_in_legacy_iptables(const Config& config, const Subject& subject,
                                const attach::Attachment& attachment, Transaction& transaction) {
   const std::vector<LegacyFilter> filters = filters_to_accept_in(config);
@@ -111,28 +124,85 @@ void accept_in_legacy_iptables(const Config& config, const Subject& subject,
   }
 }
 
+attach::Problems iptables_problems(nft::NftSocket& nft, const Config& config,
+                                   const Subject& subject, const attach::Attachment& attachment) {
+  attach::Problems problems;
+  if (accepts_in_iptables(nft, config, subject)) {
+    problems = accept_problems(nft, subject, config.admin_chain, attachment);
+  }
+  for (const LegacyFilter& filter : filters_to_accept_in(config)) {
+    attach::append(problems, filter.problems(subject.addresses, config.admin_chain, attachment));
+  }
+  return problems;
+}
+
+// Whether ADD would take it. Throws cni::Error(kPluginNotAvailable) when it would fail there.
+bool firewalld_is_ready(const Config& config, const Subject& subject) {
+  std::optional<Firewalld> firewalld = find_firewalld(config);
+  if (!firewalld) {
+    return false;
+  }
+  try {
+    (void)firewalld->has({config.zone, subject.addresses.front().address()});
+    return true;
+  } catch (const std::exception& error) {
+    throw cni::Error(cni::Code::kPluginNotAvailable, error.what());
+  }
+}
+
+// DEL needs no valid configuration.
+Config config_or_default(const cni::NetConf& conf) {
+  try {
+    return parse_config(conf);
+  } catch (const cni::Error&) {
+    return {};
+  }
+}
+
+void remove_elements_and_sources(nft::NftSocket& nft, const Subject& subject,
+                                 const attach::Attachment& attachment, const Config& config) {
+  std::vector<attach::SetElement> own = find_own_elements(nft, subject, attachment);
+  if (!own.empty()) {
+    remove_with_sources(nft, std::move(own));
+  } else if (config.backend == Backend::kAutomatic || config.backend == Backend::kFirewalld) {
+    const std::vector<ZoneSource> sources = unrecorded_sources(nft, subject, config.zone);
+    try {
+      remove_sources(sources);
+    } catch (const std::exception& error) {
+      // Nothing says that there are any: no reason to keep a container from going.
+      log_warning(error.what());
+    }
+  }
+}
+
 }  // namespace
 
 cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   const Config config = parse_config(conf);
   const Subject subject = require_subject(request, conf, config);
   const attach::Attachment attachment = attach::attachment_of(request, conf);
+  std::optional<Firewalld> firewalld = find_firewalld(config);
   nft::NftSocket nft;
-  warn_of_firewalld(nft);
+  if (!firewalld) {
+    warn_of_firewalld(nft);
+  }
   Transaction transaction;
-  add_elements(nft, subject, config.ingress, attachment);
+  const std::string zone = firewalld ? config.zone : "";
+  // The record first: what was not recorded would stay if this process ended here.
+  add_elements(nft, subject, config.ingress, attachment, zone,
+               [&](const std::vector<attach::SetElement>& earlier) {
+                 leave_other_zones(firewalld, earlier, zone);
+               });
   transaction.undo_with("remove elements of nftables table linnet_firewall", [subject, attachment] {
     nft::NftSocket socket;
-    remove_elements_if_present(socket, subject, attachment);
+    remove_with_sources(socket, find_own_elements(socket, subject, attachment));
   });
-  if (accepts_in_iptables(nft, config, subject)) {
-    add_accept_rules(nft, subject, config.admin_chain, attachment);
-    transaction.undo_with("remove rules of iptables", [attachment] {
-      nft::NftSocket socket;
-      remove_accept_rules_if_present(socket, {}, attachment);
-    });
+  if (firewalld) {
+    join_zone(*firewalld, subject, config.zone);
+  } else {
+    accept_in_iptables(nft, config, subject, attachment, transaction);
+    accept_in_legacy_iptables(config, subject, attachment, transaction);
   }
-  accept_in_legacy_iptables(config, subject, attachment, transaction);
   transaction.commit();
   return *conf.prev_result;
 }
@@ -146,7 +216,8 @@ void del(const cni::Request& request, const cni::NetConf& conf) {
   errors.attempt([&] { nft.emplace(); });
   if (nft) {
     errors.attempt([&] { remove_accept_rules_if_present(*nft, subject, attachment); });
-    errors.attempt([&] { remove_elements_if_present(*nft, subject, attachment); });
+    errors.attempt(
+        [&] { remove_elements_and_sources(*nft, subject, attachment, config_or_default(conf)); });
   }
   remove_legacy_rules(
       [&](const LegacyRule& rule) {
@@ -162,11 +233,10 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
   const attach::Attachment attachment = attach::attachment_of(request, conf);
   nft::NftSocket nft;
   attach::Problems problems = element_problems(nft, subject, config.ingress, attachment);
-  if (accepts_in_iptables(nft, config, subject)) {
-    attach::append(problems, accept_problems(nft, subject, config.admin_chain, attachment));
-  }
-  for (const LegacyFilter& filter : filters_to_accept_in(config)) {
-    attach::append(problems, filter.problems(subject.addresses, config.admin_chain, attachment));
+  if (std::optional<Firewalld> firewalld = find_firewalld(config)) {
+    attach::append(problems, source_problems(*firewalld, subject, config.zone));
+  } else {
+    attach::append(problems, iptables_problems(nft, config, subject, attachment));
   }
   attach::throw_if_changed(request, conf, problems);
 }
@@ -178,7 +248,8 @@ void gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
   errors.attempt([&] { nft.emplace(); });
   if (nft) {
     errors.attempt([&] { collect_accept_rules(*nft, conf.name, valid); });
-    errors.attempt([&] { collect_elements(*nft, conf.name, valid); });
+    errors.attempt(
+        [&] { remove_with_sources(*nft, find_invalid_elements(*nft, conf.name, valid)); });
   }
   remove_legacy_rules(
       [&, prefix = attach::network_key(conf.name)](const LegacyRule& rule) {
@@ -197,10 +268,11 @@ void status(const cni::Request& /*request*/, const cni::NetConf& conf) {
       .addresses = {*Cidr::parse("192.0.2.1/24"), *Cidr::parse("2001:db8::1/64")},
       .bridge = "bridge",
       .ports = {"port"}};
+  const bool firewalld = firewalld_is_ready(config, subject);
   bool iptables = false;
   try {
     nft::NftSocket nft;
-    iptables = accepts_in_iptables(nft, config, subject);
+    iptables = !firewalld && accepts_in_iptables(nft, config, subject);
   } catch (const SystemError& error) {
     throw cni::Error(cni::Code::kPluginNotAvailable,
                      concat("nftables cannot be asked: ", error.what()));

@@ -26,13 +26,16 @@ TEST(FirewallConfig, HasTheReferencesKeysAndDefaults) {
   EXPECT_EQ(none.backend, Backend::kAutomatic);
   EXPECT_EQ(none.ingress, IngressPolicy::kOpen);
   EXPECT_EQ(none.admin_chain, "CNI-ADMIN");
+  EXPECT_EQ(none.zone, "trusted");
   const Config given = parsed({{"backend", "iptables"},
                                {"iptablesAdminChainName", "MINE"},
-                               {"firewalldZone", "trusted"},
+                               {"firewalldZone", "containers"},
                                {"ingressPolicy", "isolated"}});
   EXPECT_EQ(given.backend, Backend::kIptables);
   EXPECT_EQ(given.ingress, IngressPolicy::kIsolated);
   EXPECT_EQ(given.admin_chain, "MINE");
+  EXPECT_EQ(given.zone, "containers");
+  EXPECT_EQ(parsed({{"backend", "firewalld"}}).backend, Backend::kFirewalld);
   EXPECT_EQ(parsed({{"ingressPolicy", "same-bridge"}, {"backend", "nftables"}}).backend,
             Backend::kNftables);
 }
@@ -42,7 +45,9 @@ TEST(FirewallConfig, RefusalsNameKeyAndValue) {
     expect_error(Code::kInvalidNetworkConfig, words, [&] { (void)parsed(changes); });
   };
   refused({{"backend", "pf"}}, "\"backend\": \"pf\"");
-  refused({{"backend", "firewalld"}}, "zone of firewalld");
+  refused({{"firewalldZone", "a,b"}}, "\"firewalldZone\": \"a,b\"");
+  refused({{"firewalldZone", "a b"}}, "zone of firewalld");
+  refused({{"firewalldZone", std::string(61, 'z')}}, "zone of firewalld");
   refused({{"ingressPolicy", "closed"}}, "\"ingressPolicy\": \"closed\"");
   refused({{"iptablesAdminChainName", "A B"}}, "\"A B\" is not a chain name");
   refused({{"iptablesAdminChainName", "-A"}}, "\"-A\"");

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <numeric>
 #include <random>
 
 namespace linnet::rig {
@@ -18,6 +19,9 @@ TEST(Median, IsTheMiddleOrTheMeanOfTheTwo) {
 
 TEST(PairedRatios, DivideMemberByMember) {
   EXPECT_THAT(paired_ratios({2, 4}, {4, 2}), ElementsAre(DoubleEq(2), DoubleEq(0.5)));
+  EXPECT_THAT(paired_ratios({0, 4}, {4, 2}), ElementsAre(DoubleEq(0.5)));
+  EXPECT_THAT(paired_ratios(Rounds{{0}, {4}}, Rounds{{4}, {2}}),
+              ElementsAre(ElementsAre(DoubleEq(0.5))));
 }
 
 TEST(BootstrapMedian, OfEqualValuesIsThatValue) {
@@ -62,6 +66,44 @@ TEST(BootstrapMedian, IntervalLeavesOutAnotherMedian) {
     value = draw(random);
   }
   EXPECT_FALSE(bootstrap_median(values, 3).interval.covers(1.0));
+}
+
+// What the values of a round share is not told from chance by looking within it.
+TEST(BootstrapMedian, OfRoundsCountsWhatRoundsShare) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> of_round(1.0, 0.05);
+  std::normal_distribution<double> of_value(0.0, 0.01);
+  int held = 0;
+  int held_without_rounds = 0;
+  for (int sample = 0; sample < 60; ++sample) {
+    Rounds rounds(8, std::vector<double>(30));
+    for (std::vector<double>& round : rounds) {
+      const double shared = of_round(random);
+      for (double& value : round) {
+        value = shared + of_value(random);
+      }
+    }
+    held += bootstrap_median(rounds, 3, 100).interval.covers(1.0) ? 1 : 0;
+    held_without_rounds += bootstrap_median(all_of(rounds), 3, 100).interval.covers(1.0) ? 1 : 0;
+  }
+  EXPECT_GE(held, 50);
+  EXPECT_LT(held_without_rounds, 36);
+}
+
+TEST(OrderStatisticsMedian, LeavesOutWhatFivePercentAllow) {
+  EXPECT_DOUBLE_EQ(order_statistics_median({6, 5, 4, 3, 2, 1}).interval.low, 1);
+  EXPECT_DOUBLE_EQ(order_statistics_median({6, 5, 4, 3, 2, 1}).interval.high, 6);
+  const Estimate nine = order_statistics_median({9, 8, 7, 6, 5, 4, 3, 2, 1});
+  EXPECT_DOUBLE_EQ(nine.value, 5);
+  // 2 * (1 + 9) / 2^9 = 3.9 %.
+  EXPECT_DOUBLE_EQ(nine.interval.low, 2);
+  EXPECT_DOUBLE_EQ(nine.interval.high, 8);
+  EXPECT_DOUBLE_EQ(order_statistics_median({7}).interval.low, 7);
+  std::vector<double> twenty(20);
+  std::iota(twenty.begin(), twenty.end(), 1);
+  // 2 * (1 + 20 + 190 + 1140 + 4845) / 2^20 = 1.2 %, one more 4.1 %, and another 11.5 %.
+  EXPECT_DOUBLE_EQ(order_statistics_median(twenty).interval.low, 6);
+  EXPECT_DOUBLE_EQ(order_statistics_median(twenty).interval.high, 15);
 }
 
 }  // namespace

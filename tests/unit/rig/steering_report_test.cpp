@@ -10,10 +10,13 @@ using testing::HasSubstr;
 using testing::Not;
 
 SteeringRow row(const std::string& setting, std::int64_t fast, Estimate rate) {
-  const Bulk bulk{.bits_per_second = 5e9,
-                  .sender = {{"TcpRetransSegs", fast + 1}, {"TcpExtTCPFastRetrans", fast}},
-                  .receiver = {{"TcpExtTCPOFOQueue", fast / 10}},
-                  .cpu = {.total = 200, .idle = 20, .softirq = 80, .steal = 0}};
+  Bulk bulk;
+  bulk.bits_per_second = 5e9;
+  bulk.account.client = {{"TcpRetransSegs", fast + 1}, {"TcpExtTCPFastRetrans", fast}};
+  bulk.account.server = {{"TcpExtTCPOFOQueue", fast / 10}};
+  bulk.account.cpu.total = 200;
+  bulk.account.cpu.idle = 20;
+  bulk.account.cpu.softirq = 80;
   return {setting, {bulk, bulk}, {20, 20, 25}, rate};
 }
 

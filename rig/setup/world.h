@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "tests/bench/process.h"
-#include "tests/bench/scenario.h"
+#include "rig/setup/process.h"
+#include "rig/setup/scenario.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 
 // One ADD, which succeeded, and the DEL that follows it.
 struct Pair {
@@ -70,4 +70,4 @@ class World {
   UniqueFd channel_;
 };
 
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup

@@ -21,7 +21,7 @@
 #include "netlink/nftables.h"
 #include "netlink/route_socket.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 namespace {
 
 namespace nft = netlink::nft;
@@ -153,6 +153,6 @@ int run() {
 }
 
 }  // namespace
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup
 
-int main() { return linnet::bench::run(); }
+int main() { return linnet::rig::setup::run(); }

@@ -1,11 +1,14 @@
-#include "tests/bench/scenario.h"
+#include "rig/setup/scenario.h"
+
+#include <unistd.h>
 
 #include <array>
 
+#include "base/file.h"
 #include "base/text.h"
-#include "libcni/json.h"
+#include "libcni/runtime.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 
 namespace {
 
@@ -55,7 +58,54 @@ std::string configuration_of(const Scenario& scenario, int number, const std::st
   return cni::dump(conf);
 }
 
+constexpr const char* kChain = R"({
+  "cniVersion": "1.0.0", "name": "bench",
+  "plugins": [
+    {"type": "bridge", "bridge": "bench0", "isGateway": true, "ipMasq": true,
+     "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.64.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+    {"type": "portmap", "capabilities": {"portMappings": true}},
+    {"type": "firewall"},
+    {"type": "tuning", "sysctl": {"net.ipv4.conf.IFNAME.arp_notify": "1"}}
+  ]})";
+
+int run_chain(const std::string& folder, Verb verb, const cni::RuntimeConf& conf) {
+  try {
+    const cni::NetworkList list = cni::parse_network_list(kChain, "the benchmark's chain");
+    const cni::Runtime runtime({.plugin_path = {folder}});
+    if (verb == Verb::kAdd) {
+      (void)runtime.add(list, conf);
+    } else {
+      runtime.del(list, conf);
+    }
+    return 0;
+  } catch (const std::exception& error) {
+    write_all(STDOUT_FILENO, error.what(), "stdout");
+    return 1;
+  }
+}
+
+Execution chain_call(const std::string& folder, Verb verb, int number, const std::string& netns) {
+  const Json ports = {{{"hostPort", 1024 + number}, {"containerPort", 80}, {"protocol", "tcp"}}};
+  Execution call;
+  call.action = [folder, verb,
+                 conf = cni::RuntimeConf{.container_id = concat("bench-", number),
+                                         .netns = netns,
+                                         .ifname = "eth0",
+                                         .capability_args = {{"portMappings", ports}}}] {
+    return run_chain(folder, verb, conf);
+  };
+  return call;
+}
+
 }  // namespace
+
+std::vector<std::string> plugins_of(const Scenario& scenario) {
+  std::vector<std::string> plugins = {scenario.plugin, "host-local"};
+  if (scenario.chain) {
+    plugins.insert(plugins.end(), {"portmap", "firewall", "tuning"});
+  }
+  return plugins;
+}
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all(5);
@@ -87,18 +137,25 @@ std::vector<Scenario> all_scenarios() {
     published.plugin = "portmap";
     published.mappings = mappings;
   }
+  Scenario& chain = all.emplace_back();
+  chain.name = "chain: bridge+ipMasq+host-local, portmap, firewall, tuning";
+  chain.plugin = "bridge";
+  chain.chain = true;
   return all;
 }
 
 Scenario bare_scenario() {
   Scenario bare;
   bare.name = "bare";
-  bare.plugin = "linnet-bench-bare";
+  bare.plugin = "netrig-bare";
   return bare;
 }
 
 Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb, int number,
                   const std::string& netns, const std::string& previous) {
+  if (scenario.chain) {
+    return chain_call(folder, verb, number, netns);
+  }
   constexpr std::array<std::string_view, 3> kNames = {"VERSION", "ADD", "DEL"};
   Execution call;
   call.executable = concat(folder, "/", scenario.plugin);
@@ -112,4 +169,4 @@ Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb
   return call;
 }
 
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup

@@ -1,14 +1,13 @@
-#include "tests/bench/report.h"
-
-#include <sys/utsname.h>
+#include "rig/setup/report.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "base/text.h"
+#include "rig/machine.h"
+#include "rig/wording.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 
 namespace {
 
@@ -30,17 +29,6 @@ std::vector<double> ratios(const Row& row, const Column& column) {
     values.push_back(column.timings[i].wall_us / first[i].wall_us);
   }
   return values;
-}
-
-std::string fixed(double value, int digits) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
-std::string padded(std::string text, std::size_t width) {
-  text.insert(0, width > text.size() ? width - text.size() : 0, ' ');
-  return text;
 }
 
 std::string cost_text(const std::optional<Cost>& cost) {
@@ -65,12 +53,6 @@ std::string line_of(const Row& row, const Column& column) {
                    fixed(quantile(times, 0.25), 1), "..", fixed(quantile(times, 0.75), 1), "]");
   }
   return line + "\n";
-}
-
-std::string machine() {
-  utsname name{};
-  ::uname(&name);
-  return concat(name.sysname, " ", name.release, " ", name.machine);
 }
 
 Json column_json(const Row& row, const Column& column) {
@@ -101,7 +83,7 @@ double quantile(std::vector<double> values, double share) {
 }
 
 std::string as_table(const Report& report) {
-  std::string out = concat(machine(),
+  std::string out = concat(kernel_name(),
                            "\nwall: median and 99th percentile of one execution, start to reaped; "
                            "cpu: user and system time of it and its\nchildren. peak, syscalls and "
                            "execs: of a run of its own under ptrace. ratio: to the first folder, "
@@ -138,7 +120,7 @@ Json as_json(const Report& report) {
                     {"attachments", row.attachments},
                     {"columns", std::move(columns)}});
   }
-  return {{"machine", machine()}, {"rows", std::move(rows)}, {"notes", report.notes}};
+  return {{"machine", kernel_name()}, {"rows", std::move(rows)}, {"notes", report.notes}};
 }
 
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup

@@ -1,13 +1,7 @@
-#include "tests/bench/world.h"
+#include "rig/setup/world.h"
 
-#include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,9 +16,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "netlink/route_socket.h"
+#include "rig/namespaces.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 
 enum class Action : int { kVersion, kPair, kTrace, kBare, kGrow, kBurst };
 
@@ -38,63 +32,18 @@ namespace {
 // Router solicitations end twelve seconds after an interface is up.
 constexpr std::chrono::seconds kSettleTime(15);
 
-void require(bool done, std::string_view what) {
-  if (!done) {
-    throw SystemError(errno, what);
-  }
-}
-
-void mount_private(const char* path, const char* type) {
-  require(::mount(type, path, type, MS_NOSUID | MS_NODEV, nullptr) == 0,
-          concat("mount ", type, " on ", path));
-}
-
-void loopback_up() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP;
-  require(::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0, "set lo up");
-}
-
 // A pair whose other end leads nowhere.
-void make_uplink(const std::string& name) {
+void make_dead_end(const std::string& name) {
   const std::string peer = name + "peer";
-  netlink::Batch batch;
-  netlink::create_veth(
-      batch, {.name = name,
-              .mac = MacAddress::local_from(std::array<unsigned char, 6>{2, 1, 1, 1, 1, 1}),
-              .peer_name = peer,
-              .peer_mac = MacAddress::local_from(std::array<unsigned char, 6>{2, 1, 1, 1, 1, 2})});
-  netlink::change_link(batch, {.name = name, .up = true});
-  netlink::change_link(batch, {.name = peer, .up = true});
-  netlink::RouteSocket().execute(batch);
+  make_uplink({.name = name, .peer_name = peer});
+  bring_up(name);
+  bring_up(peer);
 }
 
-void enter_own_host() {
-  require(::unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "make namespaces");
-  require(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "make mounts private");
-  mount_private("/sys", "sysfs");
-  mount_private("/run", "tmpfs");
-  ensure_directory("/var/lib/cni", 0755);
-  mount_private("/var/lib/cni", "tmpfs");
-  ensure_directory("/run/netns", 0755);
-  loopback_up();
-}
-
-// A namespace that is kept by a mount, as a runtime does it.
 std::string make_container(int number) {
-  const std::string path = concat("/run/netns/c", number);
-  { const UniqueFd file = open_file(path, O_RDONLY | O_CREAT | O_EXCL, 0444); }
-  const UniqueFd host = open_file("/proc/thread-self/ns/net", O_RDONLY);
-  require(::unshare(CLONE_NEWNET) == 0, "make a container's namespace");
-  const bool kept =
-      ::mount("/proc/thread-self/ns/net", path.c_str(), nullptr, MS_BIND, nullptr) == 0;
-  const int error = errno;
-  require(::setns(host.get(), CLONE_NEWNET) == 0, "go back to the host's namespace");
-  errno = error;
-  require(kept, concat("mount ", path));
-  return path;
+  const std::string name = concat("c", number);
+  (void)make_namespace(name);
+  return path_of_namespace(name);
 }
 
 }  // namespace
@@ -106,9 +55,9 @@ class World::Worker {
       : scenario_(scenario), folder_(std::move(folder)), channel_(channel) {}
 
   void serve(int containers) {
-    enter_own_host();
+    enter_private_namespaces();
     if (!scenario_.master.empty()) {
-      make_uplink(scenario_.master);
+      make_dead_end(scenario_.master);
     }
     for (int i = 0; i < containers; ++i) {
       containers_.push_back(make_container(i));
@@ -287,4 +236,4 @@ bool World::grow(int count) { return ask<bool>({Action::kGrow, count}).has_value
 
 std::optional<Timing> World::burst(int count) { return ask<Timing>({Action::kBurst, count}); }
 
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup

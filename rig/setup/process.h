@@ -2,15 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 
 struct Execution {
   std::string executable;
   std::vector<std::string> environment;  // "NAME=value", all of it
   std::string configuration;             // stdin
+  // In place of an executable: what a child of this process does. Returns its exit code.
+  std::function<int()> action;
 };
 
 // Plain data: it goes through a pipe.
@@ -45,4 +48,4 @@ struct Cost {
 };
 [[nodiscard]] Cost run_traced(const Execution& execution);
 
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup

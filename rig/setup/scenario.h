@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/process.h"
+#include "rig/setup/process.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 
 enum class Verb { kVersion, kAdd, kDel };
 
@@ -19,7 +19,12 @@ struct Scenario {
   std::string backend;  // "ipMasqBackend", empty: the plugin's choice
   std::string master;   // an Ethernet interface of the host that the world makes, empty: none
   int mappings = 0;     // published ports of each attachment
+  // The whole list through libcni: bridge, portmap, firewall, tuning.
+  bool chain = false;
 };
+
+// Every executable that a folder must have.
+[[nodiscard]] std::vector<std::string> plugins_of(const Scenario& scenario);
 
 [[nodiscard]] std::vector<Scenario> all_scenarios();
 // The floor: bare.cpp in place of a plugin.
@@ -30,4 +35,4 @@ struct Scenario {
 [[nodiscard]] Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb,
                                 int number, const std::string& netns, const std::string& previous);
 
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup

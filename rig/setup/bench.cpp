@@ -1,30 +1,16 @@
-// linnet-bench: the cost of ADD and DEL of several folders of plugins, taken in turns in one run.
+#include "rig/setup/bench.h"
+
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <filesystem>
+#include <algorithm>
 
-#include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "tests/bench/report.h"
-#include "tests/bench/scenario.h"
-#include "tests/bench/world.h"
+#include "rig/setup/scenario.h"
+#include "rig/setup/world.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 namespace {
-
-struct Options {
-  std::vector<std::string> folders;
-  std::string own_folder;
-  std::string only;
-  int rounds = 40;
-  int attachments = 1000;
-  int burst = 30;
-  int burst_rounds = 5;
-  bool json = false;
-};
 
 struct Contender {
   std::string folder;
@@ -33,15 +19,14 @@ struct Contender {
 };
 
 bool has_plugins(const Scenario& scenario, const std::string& folder) {
-  const auto is_there = [&](const std::string& name) {
+  return std::ranges::all_of(plugins_of(scenario), [&](const std::string& name) {
     return ::access(concat(folder, "/", name).c_str(), X_OK) == 0;
-  };
-  return is_there(scenario.plugin) && is_there("host-local");
+  });
 }
 
 class Bench {
  public:
-  explicit Bench(const Options& options) : options_(options) {}
+  explicit Bench(const SetupOptions& options) : options_(options) {}
 
   Report run() {
     for (const Scenario& scenario : all_scenarios()) {
@@ -85,6 +70,11 @@ class Bench {
 
   void measure_bare() {
     const Scenario scenario = bare_scenario();
+    if (::access(concat(options_.own_folder, "/", scenario.plugin).c_str(), X_OK) != 0) {
+      report_.notes.push_back(
+          concat("bare: ", scenario.plugin, " is not in ", options_.own_folder));
+      return;
+    }
     log_info(scenario.name);
     World world(scenario, options_.own_folder, options_.attachments + 1);
     (void)world.bare_pair();
@@ -219,38 +209,12 @@ class Bench {
     add_row(std::move(row));
   }
 
-  Options options_;
+  SetupOptions options_;
   Report report_;
 };
 
-int main_of(int argc, char** argv) {
-  Options options;
-  options.own_folder = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
-  std::string ours = options.own_folder;
-  CLI::App app("Compares the cost of the plugins in several folders, the first being linnet's.");
-  app.add_option("folders", options.folders, "more folders of plugins to compare with");
-  app.add_option("--ours", ours, "the first folder")->capture_default_str();
-  app.add_option("--rounds", options.rounds, "executions a row and folder")->capture_default_str();
-  app.add_option("--attachments", options.attachments, "of the growth rows, 0 for none")
-      ->capture_default_str();
-  app.add_option("--burst", options.burst, "ADDs at once, 0 for none")->capture_default_str();
-  app.add_option("--scenario", options.only, "only this one");
-  app.add_flag("--json", options.json, "JSON with every measurement, instead of the table");
-  CLI11_PARSE(app, argc, argv);
-  options.folders.insert(options.folders.begin(), ours);
-  set_log_name("linnet-bench");
-  try {
-    const Report report = Bench(options).run();
-    const std::string text = options.json ? as_json(report).dump(2) + "\n" : as_table(report);
-    std::fputs(text.c_str(), stdout);
-    return 0;
-  } catch (const std::exception& error) {
-    log_warning(error.what());
-    return 1;
-  }
-}
-
 }  // namespace
-}  // namespace linnet::bench
 
-int main(int argc, char** argv) { return linnet::bench::main_of(argc, argv); }
+Report measure_setup(const SetupOptions& options) { return Bench(options).run(); }
+
+}  // namespace linnet::rig::setup

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "libcni/json.h"
-#include "tests/bench/process.h"
+#include "rig/setup/process.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 
 // What one folder did in one row. The measurements of all folders of a row were taken in turns: the
 // one with the same number belongs to the same round.
@@ -36,4 +36,4 @@ struct Report {
 [[nodiscard]] std::string as_table(const Report& report);
 [[nodiscard]] cni::Json as_json(const Report& report);
 
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup

@@ -1,4 +1,4 @@
-#include "tests/bench/process.h"
+#include "rig/setup/process.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -18,7 +18,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 
-namespace linnet::bench {
+namespace linnet::rig::setup {
 
 namespace {
 
@@ -29,7 +29,7 @@ double microseconds_since(Clock::time_point start) {
 }
 
 UniqueFd memory_file(std::string_view content) {
-  UniqueFd file(::memfd_create("linnet-bench", MFD_CLOEXEC));
+  UniqueFd file(::memfd_create("netrig", MFD_CLOEXEC));
   if (!file) {
     throw SystemError(errno, "make a file in memory");
   }
@@ -38,11 +38,20 @@ UniqueFd memory_file(std::string_view content) {
   return file;
 }
 
+pid_t fork_child() {
+  const pid_t pid = ::fork();
+  if (pid < 0) {
+    throw SystemError(errno, "fork");
+  }
+  return pid;
+}
+
 // Everything of an execution that is made ready before the clock runs.
 class Prepared {
  public:
   explicit Prepared(const Execution& execution)
-      : executable_(execution.executable),
+      : action_(execution.action),
+        executable_(execution.executable),
         environment_(execution.environment),
         input_(memory_file(execution.configuration)),
         output_(memory_file("")) {
@@ -61,6 +70,13 @@ class Prepared {
 
   [[nodiscard]] pid_t spawn() {
     pid_t pid = -1;
+    if (action_) {
+      pid = fork_child();
+      if (pid == 0) {
+        execute();
+      }
+      return pid;
+    }
     const int error = ::posix_spawn(&pid, executable_.c_str(), &actions_, nullptr,
                                     arguments_.data(), variables_.data());
     if (error != 0) {
@@ -69,10 +85,13 @@ class Prepared {
     return pid;
   }
 
-  // For the tracer's child, between fork(2) and execve(2).
+  // What a child of fork(2) does.
   [[noreturn]] void execute() {
     ::dup2(input_.get(), STDIN_FILENO);
     ::dup2(output_.get(), STDOUT_FILENO);
+    if (action_) {
+      ::_exit(action_());
+    }
     ::execve(executable_.c_str(), arguments_.data(), variables_.data());
     ::_exit(127);
   }
@@ -83,6 +102,7 @@ class Prepared {
   }
 
  private:
+  std::function<int()> action_;
   std::string executable_;
   std::vector<std::string> environment_;
   UniqueFd input_;
@@ -220,10 +240,7 @@ Burst run_together(const std::vector<Execution>& executions) {
 
 Cost run_traced(const Execution& execution) {
   Prepared prepared(execution);
-  const pid_t child = ::fork();
-  if (child < 0) {
-    throw SystemError(errno, "fork");
-  }
+  const pid_t child = fork_child();
   if (child == 0) {
     ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     ::raise(SIGSTOP);
@@ -232,4 +249,4 @@ Cost run_traced(const Execution& execution) {
   return Tracer(child).run();
 }
 
-}  // namespace linnet::bench
+}  // namespace linnet::rig::setup
