@@ -11,6 +11,53 @@
 
 namespace linnet {
 
+namespace {
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+// Absent where the file system has no unnamed files.
+UniqueFd try_to_open_unnamed(const std::string& folder, mode_t mode) {
+  UniqueFd fd(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
+  if (!fd && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT) {
+    throw SystemError(errno, concat("make a file in ", folder));
+  }
+  return fd;
+}
+
+void fill(int fd, std::string_view content, mode_t mode, const std::string& name) {
+  if (::fchmod(fd, mode) != 0) {
+    throw SystemError(errno, concat("set the mode of ", name));
+  }
+  write_all(fd, content, name);
+}
+
+// False when the name is taken, or without /proc.
+bool try_to_name(int fd, const std::string& path) {
+  const std::string self = concat("/proc/self/fd/", fd);
+  return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+bool name_anew(int fd, const std::string& temporary) {
+  if (try_to_name(fd, temporary)) {
+    return true;
+  }
+  ::unlink(temporary.c_str());
+  return try_to_name(fd, temporary);
+}
+
+// O_EXCL keeps a planted link from being followed.
+UniqueFd make_anew(const std::string& temporary, mode_t mode) {
+  ::unlink(temporary.c_str());
+  return open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
+}  // namespace
+
+std::string temporary_name(const std::string& path) { return concat(path, ".tmp"); }
+
 std::string read_all(int fd, std::size_t limit, std::string_view name) {
   std::string content;
   std::size_t used = 0;
@@ -70,15 +117,18 @@ void write_all(int fd, std::string_view content, std::string_view name) {
 }
 
 void write_file_atomically(const std::string& path, std::string_view content, mode_t mode) {
-  // The process id keeps concurrent writers apart; O_EXCL keeps a planted link from being followed.
-  const std::string temporary = concat(path, ".", ::getpid(), ".tmp");
-  ::unlink(temporary.c_str());
-  const UniqueFd fd = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-  try {
-    if (::fchmod(fd.get(), mode) != 0) {
-      throw SystemError(errno, concat("set the mode of ", temporary));
+  const UniqueFd unnamed = try_to_open_unnamed(folder_of(path), mode);
+  if (unnamed) {
+    fill(unnamed.get(), content, mode, path);
+    if (try_to_name(unnamed.get(), path)) {
+      return;
     }
-    write_all(fd.get(), content, temporary);
+  }
+  const std::string temporary = temporary_name(path);
+  try {
+    if (!unnamed || !name_anew(unnamed.get(), temporary)) {
+      fill(make_anew(temporary, mode).get(), content, mode, temporary);
+    }
     if (::rename(temporary.c_str(), path.c_str()) != 0) {
       throw SystemError(errno, concat("rename ", temporary, " to ", path));
     }

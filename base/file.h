@@ -26,10 +26,14 @@ namespace linnet {
 // Writes all of `content`, going on after partial writes and EINTR. Throws SystemError.
 void write_all(int fd, std::string_view content, std::string_view name);
 
-// Replaces `path` by a file of that content and mode, or leaves it as it was: a temporary file in the
-// same folder, then rename(2). No reader ever sees a part of it. `mode` is not subject to the umask.
-// Throws SystemError and removes the temporary file.
+// Replaces `path` by a file of that content and mode, or leaves it as it was. No reader ever sees a part of
+// it. `mode` is not subject to the umask. A file that is new gets its name when it is complete (an unnamed
+// file, then linkat(2)); one that replaces another, or is on a file system without unnamed files, has
+// temporary_name() until rename(2), where a caller that is killed leaves it. Not for two writers of one path
+// at the same time. Throws SystemError and removes the temporary file.
 void write_file_atomically(const std::string& path, std::string_view content, mode_t mode);
+
+[[nodiscard]] std::string temporary_name(const std::string& path);
 
 // Makes `path` and its missing parents with `mode` (subject to the umask). Throws SystemError.
 void ensure_directory(const std::string& path, mode_t mode);

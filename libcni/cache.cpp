@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kKind = "cniCacheV1";
 constexpr std::size_t kMaxFile = std::size_t{16} << 20U;
 // A file name of 255 bytes, less the suffix of the temporary file it is written through.
-constexpr std::size_t kMaxName = 255 - std::string_view(".4194304.tmp").size();
+constexpr std::size_t kMaxName = 255 - std::string_view(".tmp").size();
 
 std::string file_name(std::string_view network, std::string_view container_id,
                       std::string_view ifname) {
@@ -167,8 +167,11 @@ void ResultCache::remove_if_present(std::string_view network, std::string_view c
     // Nobody can use a file that cannot be read.
   }
   const std::string path = path_of(network, container_id, ifname);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    throw SystemError(errno, concat("remove ", path));
+  // And what a writer that was killed may have left.
+  for (const std::string& name : {path, temporary_name(path)}) {
+    if (::unlink(name.c_str()) != 0 && errno != ENOENT) {
+      throw SystemError(errno, concat("remove ", name));
+    }
   }
 }
 

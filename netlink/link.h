@@ -103,6 +103,8 @@ struct NewVeth {
   int peer_netns = -1;    // descriptor of a network namespace
   std::uint32_t mtu = 0;  // both ends; 0: the kernel's default
   int master = 0;         // index of the bridge for this end
+  // Of this end; empty: none. Only RouteSocket::try_create_veth() gives it.
+  std::string alias = {};
 };
 
 // A link on top of another one, its parent, which is in this namespace; down.

@@ -20,6 +20,8 @@ namespace linnet::netlink {
 
 namespace {
 
+constexpr int kReturnTries = 5;
+
 struct Examined {
   UniqueFd fd;          // of a network namespace, or nothing
   std::string problem;  // why there is no namespace
@@ -33,10 +35,18 @@ Examined examine(const std::string& path) {
     return {{}, errno_text(errno), errno};
   }
   struct statfs file_system {};
-  if (::fstatfs(fd.get(), &file_system) != 0 || file_system.f_type != NSFS_MAGIC) {
+  // What cannot be examined is not gone: DEL would leave what is in it.
+  if (::fstatfs(fd.get(), &file_system) != 0) {
+    return {{}, errno_text(errno), errno};
+  }
+  if (file_system.f_type != NSFS_MAGIC) {
     return {{}, "not a namespace (the file is of another file system)", EINVAL};
   }
-  if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+  const int type = ::ioctl(fd.get(), NS_GET_NSTYPE);
+  if (type < 0) {
+    return {{}, errno_text(errno), errno};
+  }
+  if (type != CLONE_NEWNET) {
     return {{}, "a namespace, but not a network namespace", EINVAL};
   }
   return {std::move(fd), {}, 0};
@@ -80,7 +90,12 @@ void Netns::run_inside(const Netns& inside, const std::function<void()>& action)
   } catch (...) {
     failure = std::current_exception();
   }
-  if (::setns(fd(), CLONE_NEWNET) != 0) {
+  // The kernel may be short of memory for a moment.
+  int tries = kReturnTries;
+  while (::setns(fd(), CLONE_NEWNET) != 0) {
+    if (errno == ENOMEM && --tries > 0) {
+      continue;
+    }
     log_warning(concat("cannot return to the host's network namespace: ", errno_text(errno)));
     std::abort();
   }

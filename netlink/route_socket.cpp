@@ -292,6 +292,9 @@ std::vector<IngressFilter> RouteSocket::ingress_filters(int link) {
 std::optional<Link> RouteSocket::try_create_veth(const NewVeth& veth) {
   Batch batch;
   create_veth(batch, veth);
+  if (!veth.alias.empty()) {
+    change_link(batch, {.name = veth.name, .alias = veth.alias});
+  }
   batch.append(link_question(0, veth.name), concat("look up link ", veth.name),
                Batch::Answer::kObject);
   std::optional<Link> link;
@@ -303,8 +306,13 @@ std::optional<Link> RouteSocket::try_create_veth(const NewVeth& veth) {
   if (!acks[0].ok()) {
     throw Error(acks[0], batch.what(0));
   }
+  const std::size_t last = acks.size() - 1;
+  if (last == 2 && !acks[1].ok()) {
+    remove_link_if_present(veth.name);
+    throw Error(acks[1], batch.what(1));
+  }
   if (!link) {
-    throw SystemError(acks[1].error != 0 ? acks[1].error : EBADMSG, batch.what(1));
+    throw SystemError(acks[last].error != 0 ? acks[last].error : EBADMSG, batch.what(last));
   }
   return link;
 }

@@ -59,7 +59,9 @@ class RouteSocket {
   void execute(const Batch& batch) { socket_.execute(batch); }
 
   // Makes the pair and returns its end in this namespace; absent when one of the names is taken. One
-  // round trip. Throws SystemError, not Error, when the answer is lost: the pair may then be there.
+  // datagram: a caller that is killed leaves either nothing or a pair with its alias, which a link that
+  // has the name already gets, too. Throws SystemError, not Error, when the answer is lost: the pair may
+  // then be there.
   [[nodiscard]] std::optional<Link> try_create_veth(const NewVeth& veth);
 
   // Removes and waits until the kernel has finished doing so (an RCU grace period, some milliseconds).

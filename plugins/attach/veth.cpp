@@ -27,19 +27,20 @@ void resolve_name_clash(netlink::RouteSocket& host, netlink::RouteSocket& sandbo
   host.remove_link_if_present(host_name);
 }
 
-// Absent when one of the names is taken.
+// Absent when one of the names is taken. That of the host's end is looked up first: whoever has it shall not
+// get the alias.
 std::optional<netlink::Link> try_to_create(netlink::RouteSocket& host,
                                            const netlink::NewVeth& veth) {
+  if (host.find_link(veth.name)) {
+    return std::nullopt;
+  }
   try {
     return host.try_create_veth(veth);
   } catch (const netlink::Error&) {
     throw;
   } catch (const SystemError&) {
-    // The answer is lost and the pair may be there. One of an earlier ADD carries its owner's mark.
-    netlink::RouteSocket again;
-    if (const auto link = again.find_link(veth.name); link && link->alias.empty()) {
-      again.remove_link_if_present(veth.name);
-    }
+    // The answer is lost and the pair may be there.
+    netlink::RouteSocket().remove_link_if_present(veth.name);
     throw;
   }
 }
@@ -80,6 +81,7 @@ netlink::Link create_veth(netlink::RouteSocket& host, const netlink::Netns& host
       .peer_netns = sandbox.fd(),
       .mtu = options.mtu,
       .master = options.master,
+      .alias = owner_alias(attachment),
   };
   if (std::optional<netlink::Link> port = try_to_create(host, veth)) {
     return *std::move(port);

@@ -21,7 +21,8 @@ struct VethOptions {
 };
 
 // Makes the pair in one message and returns its end on the host, host_link_name(); the container's end
-// has its final name in `sandbox`; both are down. A pair that the same attachment left in an earlier
+// has its final name in `sandbox`; both are down. It is never there without its owner's mark, by which GC
+// finds it. A pair that the same attachment left in an earlier
 // namespace is replaced. Throws cni::Error(kInvalidEnvironment) when the container has the interface
 // already; has made nothing when it throws.
 [[nodiscard]] netlink::Link create_veth(netlink::RouteSocket& host,

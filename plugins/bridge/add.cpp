@@ -76,7 +76,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
                           [plugin = *ipam, conf] { plugin.run(cni::Verb::kDel, conf); });
     addresses->ask(conf);
   }
-  configure_port(host, port, attachment, config);
+  configure_port(host, port, config);
   const bool can_follow = attach::prepare_flow_following(config.steering);
   attach::steer_receive(config.steering.host, can_follow, port);
 

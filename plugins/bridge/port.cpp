@@ -16,12 +16,9 @@ constexpr int kPortTimeoutMs = 2000;
 
 }  // namespace
 
-void configure_port(netlink::RouteSocket& host, const netlink::Link& port,
-                    const attach::Attachment& attachment, const Config& config) {
+void configure_port(netlink::RouteSocket& host, const netlink::Link& port, const Config& config) {
   netlink::Batch batch;
   std::vector<std::size_t> tolerated;
-  netlink::change_link(
-      batch, {.index = port.index, .name = port.name, .alias = attach::owner_alias(attachment)});
   // A kernel without IPv6 refuses; there is nothing to switch off then.
   tolerated.push_back(batch.size());
   netlink::change_link(batch, {.index = port.index, .name = port.name, .no_ipv6_address = true});

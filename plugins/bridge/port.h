@@ -8,8 +8,7 @@
 namespace linnet::bridge {
 
 // Marks the port with its owner, sets its flags and VLANs, and only then brings it up.
-void configure_port(netlink::RouteSocket& host, const netlink::Link& port,
-                    const attach::Attachment& attachment, const Config& config);
+void configure_port(netlink::RouteSocket& host, const netlink::Link& port, const Config& config);
 
 // Returns when the port forwards and its bridge sends, so that the first packet is not lost. Throws
 // cni::Error when the port has not come up within two seconds.

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/transaction.h"
 #include "libcni/error.h"
 #include "netlink/netns.h"
 
@@ -50,17 +51,20 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   const netlink::Netns host = netlink::Netns::current();
   netlink::Sandbox sandbox = open_sandbox(host, request);
   const bool was_up = sandbox.socket().get_link(kLoopback).up;
-  set_loopback(sandbox, true);
-  try {
-    const netlink::Link link = sandbox.socket().get_link(kLoopback);
-    cni::Result own = describe(link, sandbox.socket().addresses(link.index), request.netns);
-    return conf.prev_result ? *conf.prev_result : own;
-  } catch (...) {
-    if (!was_up) {
-      set_loopback(sandbox, false);
-    }
-    throw;
+  Transaction transaction;
+  if (!was_up) {
+    // Before the attempt: an answer that is lost may be that of a success.
+    transaction.undo_with("set lo down", [request] {
+      const netlink::Netns from = netlink::Netns::current();
+      netlink::Sandbox again = open_sandbox(from, request);
+      set_loopback(again, false);
+    });
   }
+  set_loopback(sandbox, true);
+  const netlink::Link link = sandbox.socket().get_link(kLoopback);
+  cni::Result own = describe(link, sandbox.socket().addresses(link.index), request.netns);
+  transaction.commit();
+  return conf.prev_result ? *conf.prev_result : own;
 }
 
 void del(const cni::Request& request, const cni::NetConf&) {

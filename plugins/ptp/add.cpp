@@ -18,15 +18,12 @@ namespace linnet::ptp {
 
 namespace {
 
-// Marks the host's end with its owner and brings it up. Its addresses come when the container's end is
-// up, too: a link without carrier has no routes for IPv6.
-void bring_up_host_end(netlink::RouteSocket& host, const netlink::Link& link,
-                       const attach::Attachment& attachment) {
+// Brings up the host's end. Its addresses come when the container's end is up, too: a link without carrier
+// has no routes for IPv6.
+void bring_up_host_end(netlink::RouteSocket& host, const netlink::Link& link) {
   // Nobody else is on this link, and the host must speak on it at once.
   netlink::write_sysctl_if_present(concat("net/ipv6/conf/", link.name, "/accept_dad"), "0");
   netlink::Batch batch;
-  netlink::change_link(
-      batch, {.index = link.index, .name = link.name, .alias = attach::owner_alias(attachment)});
   netlink::change_link(batch, {.index = link.index, .name = link.name, .up = true});
   host.execute(batch);
 }
@@ -78,7 +75,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   });
   transaction.undo_with("release the addresses", [ipam, conf] { ipam.run(cni::Verb::kDel, conf); });
   addresses.ask(conf);
-  bring_up_host_end(host, link, attachment);
+  bring_up_host_end(host, link);
   const bool can_follow = attach::prepare_flow_following(config.steering);
   attach::steer_receive(config.steering.host, can_follow, link);
   cni::Result result = addresses.result(conf);

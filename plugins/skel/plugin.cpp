@@ -1,9 +1,12 @@
 #include "plugins/skel/plugin.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -27,6 +30,18 @@ constexpr std::size_t kMaxConfiguration = std::size_t{16} << 20U;
 
 // A reader that is gone shall be an error that can be told, not the end of the process.
 void ignore_sigpipe() { (void)::signal(SIGPIPE, SIG_IGN); }
+
+// Otherwise the first file or socket that is opened has the number of a stream that the runtime closed, and
+// gets what is written there. The answer shall fail in that case.
+void occupy_standard_streams() {
+  constexpr const char* kSubstitutes[] = {"/dev/null", "/dev/full", "/dev/null"};
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) {
+      // The lowest number that is free. It stays open, to the end of the process.
+      (void)::open(kSubstitutes[fd], O_RDWR);
+    }
+  }
+}
 
 void write_about(const Plugin& plugin) {
   const std::vector<std::string> versions(plugin.versions.begin(), plugin.versions.end());
@@ -131,6 +146,8 @@ std::string version_for_errors(const std::string& configuration) {
 struct Outcome {
   Json document;
   int exit_code = 0;
+  // Takes the verb back, for a caller that does not learn of its success.
+  std::function<void()> undo = {};
 };
 
 Outcome serve(const Plugin& plugin, const Streams& streams) {
@@ -147,7 +164,11 @@ Outcome serve(const Plugin& plugin, const Streams& streams) {
     configuration = read_configuration(streams.input);
     const NetConf conf = cni::parse_net_conf(configuration, request->verb, plugin.versions);
     refuse_own_namespace(*request, streams.environment);
-    return {dispatch(plugin, *request, conf)};
+    Outcome outcome{dispatch(plugin, *request, conf)};
+    if (request->verb == Verb::kAdd && plugin.del != nullptr) {
+      outcome.undo = [del = plugin.del, request = *request, conf] { del(request, conf); };
+    }
+    return outcome;
   } catch (const std::exception& error) {
     return {to_json(cni::as_error(error), version_for_errors(configuration)), 1};
   }
@@ -163,8 +184,15 @@ int print(const Outcome& outcome, int output) {
     return outcome.exit_code;
   } catch (const SystemError& error) {
     log_warning(concat("the answer is lost: ", error.what()));
-    return 1;
   }
+  try {
+    if (outcome.undo) {
+      outcome.undo();
+    }
+  } catch (const std::exception& error) {
+    log_warning(concat("what ADD made is left to DEL: ", error.what()));
+  }
+  return 1;
 }
 
 // The executable under a name that is no plugin's.
@@ -206,6 +234,7 @@ int run(const Plugin& plugin, std::span<const char* const> arguments, const Stre
 
 int run_by_name(std::span<const Plugin* const> plugins, std::span<const char* const> arguments,
                 const Streams& streams) {
+  occupy_standard_streams();
   std::string_view name = arguments.empty() ? std::string_view() : arguments.front();
   name.remove_prefix(name.rfind('/') + 1);
   const auto named =

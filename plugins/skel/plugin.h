@@ -39,13 +39,14 @@ struct Streams {
 // which versions it speaks. ADD and DEL of the namespace that the plugin itself runs in are refused
 // before anything is done (code 8), unless CNI_NETNS_OVERRIDE is 1 or true. A configuration key
 // that nobody knows is a warning on stderr, on ADD only. An answer that cannot be written is 1,
-// with a message on stderr. SIGPIPE is ignored from here on, in the whole process.
+// with a message on stderr; an ADD is then taken back by its DEL. SIGPIPE is ignored from here on, in
+// the whole process.
 [[nodiscard]] int run(const Plugin& plugin, std::span<const char* const> arguments,
                       const Streams& streams = {});
 
 // run() of the plugin that has the name of the file in arguments[0], which a symbolic link gives it. Under any
 // other name an error object (code 4) that lists the names; without CNI_COMMAND, or with --help, the list
-// on stderr.
+// on stderr. A standard stream that is closed is occupied first, so that no file or socket has its number.
 [[nodiscard]] int run_by_name(std::span<const Plugin* const> plugins,
                               std::span<const char* const> arguments, const Streams& streams = {});
 

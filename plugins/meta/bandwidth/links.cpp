@@ -69,10 +69,13 @@ netlink::Link get_host_end(netlink::RouteSocket& host, const cni::Request& reque
 
 Present find_present(netlink::RouteSocket& host, const attach::Attachment& attachment,
                      const cni::Result* prev) {
-  std::vector<std::string> names = {ifb_name(attachment), reference_ifb_name(attachment)};
+  std::vector<std::string> names = {ifb_name(attachment), reference_ifb_name(attachment),
+                                    // Known without prevResult, which a failed ADD does not leave.
+                                    attach::host_link_name(attachment)};
   if (prev != nullptr) {
     for (const cni::Interface& interface : prev->interfaces) {
-      if (interface.sandbox.empty() && cni::problem_with_ifname(interface.name).empty()) {
+      if (interface.sandbox.empty() && interface.name != names[2] &&
+          cni::problem_with_ifname(interface.name).empty()) {
         names.push_back(interface.name);
       }
     }

@@ -26,7 +26,8 @@ struct Present {
   std::optional<netlink::Link> ifb;            // ours
   bool name_taken = false;                     // something else has the name of the ifb
   std::optional<netlink::Link> reference_ifb;  // of the reference plugin
-  std::vector<netlink::Link> listed_ends;  // veths of the host that prevResult lists, not another's
+  std::vector<netlink::Link>
+      listed_ends;  // the pair of linnet, and what prevResult lists; not another's
 
   // Ours if it is there.
   [[nodiscard]] const netlink::Link* any_ifb() const {

@@ -146,8 +146,10 @@ std::optional<std::string> find_backup(const std::string& path) {
 }
 
 void remove_backup_if_present(const std::string& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
-    throw SystemError(errno, concat("remove ", path));
+  for (const std::string& name : {path, temporary_name(path)}) {
+    if (::unlink(name.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
+      throw SystemError(errno, concat("remove ", name));
+    }
   }
 }
 
@@ -155,17 +157,19 @@ void collect_backups(const std::string& data_dir, const std::string& network,
                      std::span<const cni::AttachmentKey> valid) {
   std::set<std::string> keep;
   for (const cni::AttachmentKey& attachment : valid) {
-    keep.insert(file_name(attachment.container_id, attachment.ifname));
+    const std::string name = file_name(attachment.container_id, attachment.ifname);
+    keep.insert({name, temporary_name(name)});
   }
   ErrorList errors;
   for (const std::string& name : names_in(data_dir)) {
-    if (!name.ends_with(".json") || keep.contains(name)) {
+    const bool ours = name.ends_with(".json") || name.ends_with(temporary_name(".json"));
+    if (!ours || keep.contains(name)) {
       continue;
     }
     errors.attempt([&] {
       const std::string path = concat(data_dir, '/', name);
-      if (belongs_to(path, network)) {
-        remove_backup_if_present(path);
+      if (belongs_to(path, network) && ::unlink(path.c_str()) != 0 && errno != ENOENT) {
+        throw SystemError(errno, concat("remove ", path));
       }
     });
   }

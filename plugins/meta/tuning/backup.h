@@ -30,6 +30,7 @@ namespace linnet::tuning {
 // Makes the folder when it is missing. Mode 0600, replaced at once. Throws cni::Error(kIoFailure).
 void write_backup(const std::string& path, const std::string& text);
 [[nodiscard]] std::optional<std::string> find_backup(const std::string& path);
+// With what an ADD that was killed while it replaced the file may have left.
 void remove_backup_if_present(const std::string& path);
 
 // Removes the files of attachments of `network` that are not among `valid`. A file without "network",

@@ -137,11 +137,11 @@ TEST_F(Cache, MissingFolderIsEmpty) {
 TEST_F(Cache, NamesTooLongForAFileAreRefusedWithTheirLength) {
   CachedAttachment longest = attachment();
   longest.network = std::string(100, 'n');
-  longest.container_id = std::string(243 - 100 - 2 - 4, 'c');
+  longest.container_id = std::string(251 - 100 - 2 - 4, 'c');
   cache_.save(longest);
   EXPECT_TRUE(cache_.find(longest.network, longest.container_id, "eth0"));
   longest.container_id += 'c';
-  expect_error(Code::kInvalidEnvironment, "make a file name of 244 bytes, possible are 243",
+  expect_error(Code::kInvalidEnvironment, "make a file name of 252 bytes, possible are 251",
                [&] { cache_.save(longest); });
 }
 

@@ -1,0 +1,53 @@
+// Runs a program under ptrace(2) and interferes with one of its system calls.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/program.h"
+
+namespace linnet::test {
+
+struct SystemCall {
+  std::size_t nth =
+      0;  // from 1, over all threads and children, in the order in which they enter the kernel
+  long number = -1;
+  std::uint64_t arguments[6] = {};
+};
+
+// What happens to a system call before the kernel has begun it.
+struct Interference {
+  enum class Kind {
+    kNone,
+    kKill,  // SIGKILL to the program and its children; the call is not carried out
+    kFail   // the call is not carried out and returns `error`
+  };
+  Kind kind = Kind::kNone;
+  int error = 0;
+};
+
+struct TracedProgram {
+  std::vector<std::string> arguments;  // the first one is a path
+  std::string input;
+  std::map<std::string, std::string> environment;
+  // A descriptor for stdout; -1: a file that becomes TracedRun::output. kClosed: none.
+  static constexpr int kClosed = -2;
+  int output = -1;
+};
+
+struct TracedRun {
+  ProgramOutput output;
+  std::vector<SystemCall> calls;  // all that were entered
+  // It did not end within the deadline, and was killed.
+  bool hung = false;
+};
+
+// Calls `decide` before each system call of the program, from the first one behind execve(2). A program that
+// does not end within ten seconds is killed. Throws SystemError.
+[[nodiscard]] TracedRun run_traced(const TracedProgram& program,
+                                   const std::function<Interference(const SystemCall&)>& decide);
+
+}  // namespace linnet::test
