@@ -36,6 +36,7 @@ const std::vector<Row>& rows() {
       {SYS_open, "open", kWorld, {EMFILE, ENOMEM, EINTR}},
       {SYS_socket, "socket", kNone, {EMFILE, ENOBUFS, ENOMEM}},
       {SYS_bind, "bind", kNone, {ENOMEM}},
+      {SYS_connect, "connect", kNone, {EINTR, EAGAIN, ENOMEM}},
       {SYS_getsockname, "getsockname", kNone, {ENOBUFS}},
       {SYS_setsockopt, "setsockopt", kNone, {ENOMEM}},
       {SYS_sendto, "sendto", kWorld, {ENOBUFS, ENOMEM, EINTR}},
