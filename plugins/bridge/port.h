@@ -7,7 +7,7 @@
 
 namespace linnet::bridge {
 
-// Marks the port with its owner, sets its flags and VLANs, and only then brings it up.
+// Sets the flags and VLANs of the port, and only then brings it up.
 void configure_port(netlink::RouteSocket& host, const netlink::Link& port, const Config& config);
 
 // Returns when the port forwards and its bridge sends, so that the first packet is not lost. Throws
