@@ -7,7 +7,15 @@
 namespace linnet {
 
 std::string errno_text(int code) {
+#ifdef __GLIBC__
   const char* description = strerrordesc_np(code);
+#else
+  // musl has one text for all that it does not know.
+  const char* description = std::strerror(code);
+  if (std::strcmp(description, std::strerror(-1)) == 0) {
+    description = nullptr;
+  }
+#endif
   if (description == nullptr) {
     return concat("errno ", code);
   }

@@ -6,12 +6,20 @@ find_library(LIBMD_LIBRARY NAMES libmd.a md REQUIRED)
 find_path(LIBMD_INCLUDE_DIR NAMES sha512.h REQUIRED)
 
 # nlohmann/json: the protocol's JSON.
-find_package(nlohmann_json 3.11 REQUIRED)
+if(LINNET_MUSL_SYSROOT)
+  # Its header is in the sysroot: the package names /usr/include, where glibc's are.
+  add_library(nlohmann_json::nlohmann_json INTERFACE IMPORTED)
+else()
+  find_package(nlohmann_json 3.11 REQUIRED)
+endif()
 
 # PCRE2: the regular expressions of tuning's allow list, which are written for Go's regexp package. In C, so
 # that tuning starts without locale and iostream.
 find_library(PCRE2_LIBRARY NAMES libpcre2-8.a pcre2-8 REQUIRED)
 find_path(PCRE2_INCLUDE_DIR NAMES pcre2.h REQUIRED)
+
+# musl, with a libstdc++ of its own: the C library of the plugins' executable, which starts in a third of glibc's
+# time. Optional; see cmake/Musl.cmake.
 
 # CLI11 (cnitool's command line) and GoogleTest (tests) are found where they are used.
 

@@ -86,6 +86,10 @@ function(linnet_library name)
   target_link_libraries(linnet_${name} PUBLIC ${ARG_LINK}
     PRIVATE $<BUILD_INTERFACE:linnet_compile_options> ${ARG_PRIVATE_LINK})
   target_compile_features(linnet_${name} PUBLIC cxx_std_20)
+  if(linnet_musl AND CMAKE_CURRENT_SOURCE_DIR MATCHES "^${PROJECT_SOURCE_DIR}/plugins")
+    # The plugins are linked in the build with musl; here only what a test asks for.
+    set_target_properties(linnet_${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+  endif()
   if(ARG_JSON)
     linnet_precompile(linnet_${name})
   endif()

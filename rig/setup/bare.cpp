@@ -6,13 +6,14 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
+#include <functional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -119,14 +120,23 @@ void del(const Call& call) {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
   };
   long announced = -1;
-  std::thread listener([&] {
+  std::function<void()> listen = [&] {
     if (monitor.wait_for_removal(5000, index)) {
       announced = since();
     }
-  });
+  };
+  // Not std::thread: the plugins' libstdc++ has none, since they have no threads.
+  pthread_t listener{};
+  const auto run_it = [](void* function) -> void* {
+    (*static_cast<std::function<void()>*>(function))();
+    return nullptr;
+  };
+  if (const int error = ::pthread_create(&listener, nullptr, run_it, &listen); error != 0) {
+    throw SystemError(error, "start a thread");
+  }
   host.remove_link_if_present(call.host_name());
   const long answered = since();
-  listener.join();
+  ::pthread_join(listener, nullptr);
 
   nft::Transaction masquerade;
   masquerade.remove_element(kTable, kSet, call.element());

@@ -3,9 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#ifndef STATX_INO
+#include <linux/stat.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -24,6 +28,7 @@ namespace {
 constexpr long kNsfsMagic = 0x6e736673;
 constexpr std::string_view kInitialPidNamespace = "pid:[4026531836]";
 constexpr std::string_view kNetPrefix = "net:[";
+constexpr int kDontSync = 0x4000;  // AT_STATX_DONT_SYNC
 constexpr std::size_t kMountsLimit = std::size_t{64} << 20U;
 
 struct CloseDirectory {
@@ -135,7 +140,8 @@ class Scan {
     return for_each_entry(process + "/fd", [&](const std::string& descriptor) {
       const std::string path = concat(process, "/fd/", descriptor);
       struct statx status {};
-      if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) {
+      // Not by the C library's function: musl before 1.2.4 has none.
+      if (::syscall(SYS_statx, AT_FDCWD, path.c_str(), kDontSync, STATX_INO, &status) != 0) {
         return true;
       }
       if (makedev(status.stx_dev_major, status.stx_dev_minor) == nsfs_) {
