@@ -13,27 +13,35 @@ namespace {
 
 constexpr unsigned kMaxDepth = 128;
 
+// The offset of the quote that ends the string whose text begins at `at`, or the end of `text`.
+std::size_t end_of_string(std::string_view text, std::size_t at) {
+  while (at < text.size() && text[at] != '"') {
+    at += text[at] == '\\' ? 2 : 1;
+  }
+  return at;
+}
+
 // The offset at which `text` nests deeper than allowed. Known before parsing, so that neither the
 // parser nor anything that walks its tree recursively ever meets such a document.
 std::optional<std::size_t> find_excessive_depth(std::string_view text) {
   unsigned depth = 0;
-  bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) {
-        return i;
-      }
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
+    switch (text[i]) {
+      case '"':
+        i = end_of_string(text, i + 1);
+        break;
+      case '{':
+      case '[':
+        if (++depth > kMaxDepth) {
+          return i;
+        }
+        break;
+      case '}':
+      case ']':
+        depth -= depth > 0 ? 1U : 0U;
+        break;
+      default:
+        break;
     }
   }
   return std::nullopt;
@@ -223,11 +231,18 @@ void ObjectReader::fail_type(std::string_view key, std::string_view expected,
 
 std::vector<std::string> ObjectReader::unknown_keys(
     const std::vector<std::string_view>& also_known) const {
-  std::vector<std::string_view> known = also_known;
-  known.insert(known.end(), asked_.begin(), asked_.end());
+  std::vector<std::string_view> known;
   std::vector<std::string> sentences;
-  for (const auto& member : object_.items()) {
+  for (auto member = object_.begin(); member != object_.end(); ++member) {
     const std::string& key = member.key();
+    // As it is written nearly always: a list may have thousands of objects.
+    if (std::ranges::find(asked_, key) != asked_.end()) {
+      continue;
+    }
+    if (known.empty()) {
+      known = also_known;
+      known.insert(known.end(), asked_.begin(), asked_.end());
+    }
     const bool expected = std::ranges::any_of(
         known, [&](std::string_view name) { return equals_ignoring_case(name, key); });
     if (expected || key.starts_with("cni.dev/")) {

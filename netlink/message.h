@@ -39,6 +39,9 @@ class Message {
   // `flags` besides NLM_F_REQUEST.
   Message(int type, int flags);
 
+  // For a message of many attributes: room for so many bytes.
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
+
   // Appends the fixed header of the message's type.
   template <typename Header>
   Message& header(const Header& header) {

@@ -75,13 +75,18 @@ std::uint32_t type_of(const Fields& fields) {
 // A list is one attribute, whose length is a 16-bit number. An element is at most this long: two values of
 // a few registers, a comment, and the headers.
 constexpr std::size_t kElementsPerMessage = 200;
-static_assert(kElementsPerMessage * (2 * 64 + 128 + 40) < 65535);
+constexpr std::size_t kElementHeaders = 40;
+static_assert(kElementsPerMessage * (2 * 64 + 128 + kElementHeaders) < 65535);
 // Answers that fit into the receive buffer together.
 constexpr std::size_t kQuestionsPerDatagram = 32;
 
 Message element_message(int type, int flags, const Table& table, const std::string& set,
                         std::span<const Element> elements) {
   Message message = nft_message(type, flags, table);
+  // Those of one set are alike.
+  const Element& first = elements.front();
+  message.reserve(256 + elements.size() * (first.key.size() + first.data.size() +
+                                           first.comment.size() + kElementHeaders));
   message.text(NFTA_SET_ELEM_LIST_TABLE, table.name).text(NFTA_SET_ELEM_LIST_SET, set);
   message.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
     for (const Element& element : elements) {

@@ -1,5 +1,7 @@
 #include "plugins/attach/leftovers.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "base/error_list.h"
@@ -47,7 +49,46 @@ void remove_commented_rules(nft::NftSocket& socket, const CommentedRules& rules)
   commit(socket, std::move(transaction));
 }
 
+const std::array kNatTables = {nft::Table{nft::TableFamily::kIp, "nat"},
+                               nft::Table{nft::TableFamily::kIp6, "nat"}};
+const nft::Table kMasqueradeTable = {nft::TableFamily::kInet, "cni_plugins_masquerade"};
+constexpr const char* kMasqueradeChain = "masq_checks";
+
+// Masquerading by its iptables back end: a chain a container.
+std::vector<OwnChain> masquerade_chains(const std::string& network,
+                                        const std::string& container_id) {
+  const std::string chain = concat("CNI-", sha512_hex(network + container_id, 24));
+  std::vector<OwnChain> chains;
+  for (const nft::Table& table : kNatTables) {
+    chains.push_back({table, chain, {"POSTROUTING"}});
+  }
+  return chains;
+}
+
 }  // namespace
+
+std::vector<std::string> find_gone_containers(
+    nft::NftSocket& socket, std::span<const std::pair<nft::Table, std::string>> chains,
+    std::string_view word, const std::string& network,
+    const std::vector<cni::AttachmentKey>& valid) {
+  const std::string before = concat(word, "name: \"", network, "\" id: \"");
+  std::vector<std::string> gone;
+  for (const auto& [table, chain] : chains) {
+    for (const nft::Rule& rule : socket.list_rules(table, chain)) {
+      if (!rule.comment.starts_with(before)) {
+        continue;
+      }
+      std::string container =
+          rule.comment.substr(before.size(), rule.comment.find('"', before.size()) - before.size());
+      const bool kept =
+          std::ranges::find(valid, container, &cni::AttachmentKey::container_id) != valid.end();
+      if (!container.empty() && !kept && std::ranges::find(gone, container) == gone.end()) {
+        gone.push_back(std::move(container));
+      }
+    }
+  }
+  return gone;
+}
 
 void remove_leftovers_if_present(nft::NftSocket& socket, std::span<const OwnChain> chains,
                                  std::span<const CommentedRules> rules) {
@@ -71,25 +112,37 @@ void remove_leftovers_if_present(nft::NftSocket& socket, std::span<const OwnChai
 }
 
 void remove_reference_rules_if_present(nft::NftSocket& socket, const Attachment& attachment) {
-  const nft::Table reference_masquerade = {nft::TableFamily::kInet, "cni_plugins_masquerade"};
-  const std::string masquerade_chain =
-      concat("CNI-", sha512_hex(attachment.network + attachment.container_id, 24));
   const std::string mac_chain =
       concat("cni-br-iface-", attachment.container_id, '-', attachment.ifname);
   const std::string mac_inner_chain = concat(mac_chain, "-mac");
-  const nft::Table ip_nat = {nft::TableFamily::kIp, "nat"};
-  const nft::Table ip6_nat = {nft::TableFamily::kIp6, "nat"};
   const nft::Table bridge_nat = {nft::TableFamily::kBridge, "nat"};
 
-  const OwnChain own_chains[] = {{ip_nat, masquerade_chain, {"POSTROUTING"}},
-                                 {ip6_nat, masquerade_chain, {"POSTROUTING"}},
-                                 {bridge_nat, mac_chain, {"PREROUTING"}},
-                                 {bridge_nat, mac_inner_chain, {mac_chain}}};
-  const CommentedRules masquerade_rules = {reference_masquerade, "masq_checks",
+  std::vector<OwnChain> own_chains = masquerade_chains(attachment.network, attachment.container_id);
+  own_chains.push_back({bridge_nat, mac_chain, {"PREROUTING"}});
+  own_chains.push_back({bridge_nat, mac_inner_chain, {mac_chain}});
+  const CommentedRules masquerade_rules = {kMasqueradeTable, kMasqueradeChain,
                                            [key = owner_key(attachment)](const nft::Rule& rule) {
                                              return key_in_comment(rule.comment) == key;
                                            }};
   remove_leftovers_if_present(socket, own_chains, {&masquerade_rules, 1});
+}
+
+void collect_reference_rules(nft::NftSocket& socket, const std::string& network,
+                             const std::vector<cni::AttachmentKey>& valid) {
+  const std::pair<nft::Table, std::string> entries[] = {{kNatTables[0], "POSTROUTING"},
+                                                        {kNatTables[1], "POSTROUTING"}};
+  std::vector<OwnChain> chains;
+  for (const std::string& container : find_gone_containers(socket, entries, "", network, valid)) {
+    const std::vector<OwnChain> own = masquerade_chains(network, container);
+    chains.insert(chains.end(), own.begin(), own.end());
+  }
+  const CommentedRules rules = {
+      kMasqueradeTable, kMasqueradeChain,
+      [keys = valid_keys(network, valid), prefix = network_key(network)](const nft::Rule& rule) {
+        const std::string_view key = key_in_comment(rule.comment);
+        return key.starts_with(prefix) && !keys.contains(key);
+      }};
+  remove_leftovers_if_present(socket, chains, {&rules, 1});
 }
 
 }  // namespace linnet::attach

@@ -6,8 +6,11 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "libcni/request.h"
 #include "netlink/nftables.h"
 #include "plugins/attach/attachment.h"
 
@@ -32,8 +35,20 @@ struct CommentedRules {
 void remove_leftovers_if_present(netlink::nft::NftSocket& nft, std::span<const OwnChain> chains,
                                  std::span<const CommentedRules> rules);
 
+// The containers of `network` that comments `word`name: "NETWORK" id: "CONTAINER" in these chains name and that have no
+// valid attachment.
+[[nodiscard]] std::vector<std::string> find_gone_containers(
+    netlink::nft::NftSocket& nft,
+    std::span<const std::pair<netlink::nft::Table, std::string>> chains, std::string_view word,
+    const std::string& network, const std::vector<cni::AttachmentKey>& valid);
+
 // Removes masquerade and MAC check rules of the reference for this attachment. Costs one round trip
 // where there are none. Rules of the legacy iptables, which netlink does not show, stay.
 void remove_reference_rules_if_present(netlink::nft::NftSocket& nft, const Attachment& attachment);
+
+// Removes masquerade rules of the reference for attachments of the network that are not valid. Its MAC check does
+// not say which network it is of: it stays.
+void collect_reference_rules(netlink::nft::NftSocket& nft, const std::string& network,
+                             const std::vector<cni::AttachmentKey>& valid);
 
 }  // namespace linnet::attach

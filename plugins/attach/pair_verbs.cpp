@@ -62,6 +62,9 @@ void gc_pairs(const cni::Request& request, const cni::NetConf& conf) {
   // Open to the end, as in DEL.
   std::optional<netlink::nft::NftSocket> nft;
   errors.attempt([&] { collect_rules(nft.emplace(), conf.name, valid); });
+  if (nft) {
+    errors.attempt([&] { collect_reference_rules(*nft, conf.name, conf.valid_attachments); });
+  }
   errors.attempt([&] { collect_veths(conf.name, valid, errors); });
   errors.attempt([&] {
     if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {

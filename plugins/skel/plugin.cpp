@@ -162,11 +162,13 @@ Outcome serve(const Plugin& plugin, const Streams& streams) {
       return {cni::version_answer(plugin.versions)};
     }
     configuration = read_configuration(streams.input);
-    const NetConf conf = cni::parse_net_conf(configuration, request->verb, plugin.versions);
+    NetConf conf = cni::parse_net_conf(configuration, request->verb, plugin.versions);
     refuse_own_namespace(*request, streams.environment);
     Outcome outcome{dispatch(plugin, *request, conf)};
     if (request->verb == Verb::kAdd && plugin.del != nullptr) {
-      outcome.undo = [del = plugin.del, request = *request, conf] { del(request, conf); };
+      outcome.undo = [del = plugin.del, request = *request, conf = std::move(conf)] {
+        del(request, conf);
+      };
     }
     return outcome;
   } catch (const std::exception& error) {

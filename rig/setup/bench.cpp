@@ -35,6 +35,12 @@ class Bench {
         measure(scenario);
       }
     }
+    for (const Contrast& contrast : all_contrasts()) {
+      if (options_.only.empty() || options_.only == contrast.name) {
+        log_info(contrast.name);
+        measure_contrast(contrast);
+      }
+    }
     if (options_.only.empty() || options_.only == bare_scenario().name) {
       measure_bare();
     }
@@ -66,6 +72,41 @@ class Bench {
       });
       measure_pairs(scenario, contenders, options_.attachments);
     }
+  }
+
+  // All with the plugins of the first folder, each in a world of its own.
+  void measure_contrast(const Contrast& contrast) {
+    std::vector<Contender> contenders;
+    for (const Variant& variant : contrast.variants) {
+      const std::string& folder = options_.folders.front();
+      if (!has_plugins(variant.scenario, folder)) {
+        report_.notes.push_back(concat(contrast.name, ": not in ", folder));
+        return;
+      }
+      contenders.push_back(
+          {variant.label, World(variant.scenario, folder, variant.others + 1), {}});
+      if (drop(variant.others > 0 && !contenders.back().world.grow(variant.others),
+               variant.scenario, contenders.back(), "an ADD failed while attachments were added") ||
+          !try_out(variant.scenario, contenders.back())) {
+        return;
+      }
+    }
+    Scenario named;
+    named.name = contrast.name;
+    measure_pairs(named, contenders, 0);
+    if (contrast.connects) {
+      measure_connections(named, contenders);
+    }
+  }
+
+  void measure_connections(const Scenario& scenario, std::vector<Contender>& contenders) {
+    Row row{scenario.name, "connection to a published port", 0, columns_of(contenders)};
+    take_turns(contenders, options_.rounds, [&](std::size_t i, World& world) {
+      if (const std::optional<Timing> timing = world.connect()) {
+        row.columns[i].timings.push_back(*timing);
+      }
+    });
+    add_row(std::move(row));
   }
 
   void measure_bare() {

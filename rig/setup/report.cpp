@@ -31,6 +31,8 @@ std::vector<double> ratios(const Row& row, const Column& column) {
   return values;
 }
 
+std::string ratio_text(double ratio) { return fixed(ratio, ratio < 10 ? 2 : 1); }
+
 std::string cost_text(const std::optional<Cost>& cost) {
   if (!cost) {
     return padded("", 29);
@@ -49,8 +51,8 @@ std::string line_of(const Row& row, const Column& column) {
   line += cost_text(column.cost);
   if (&column != &row.columns.front()) {
     const std::vector<double> times = ratios(row, column);
-    line += concat(padded(fixed(quantile(times, 0.5), 1), 9), "x [",
-                   fixed(quantile(times, 0.25), 1), "..", fixed(quantile(times, 0.75), 1), "]");
+    line += concat(padded(ratio_text(quantile(times, 0.5)), 9), "x [",
+                   ratio_text(quantile(times, 0.25)), "..", ratio_text(quantile(times, 0.75)), "]");
   }
   return line + "\n";
 }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/file.h"
@@ -14,6 +15,16 @@ namespace {
 
 using cni::Json;
 
+Json mappings_of(const Scenario& scenario, int number) {
+  Json mappings = Json::array();
+  for (int i = 0; i < scenario.mappings; ++i) {
+    mappings.push_back({{"hostPort", host_port_of(scenario, number) + i},
+                        {"containerPort", kContainerPort},
+                        {"protocol", "tcp"}});
+  }
+  return mappings;
+}
+
 // What a plugin before portmap would have answered, and the attachment's own ports.
 void publish(Json& conf, const Scenario& scenario, int number, const std::string& netns) {
   const std::string address = concat("10.64.", number / 250, ".", number % 250 + 2, "/16");
@@ -21,12 +32,7 @@ void publish(Json& conf, const Scenario& scenario, int number, const std::string
   conf["prevResult"] = {{"cniVersion", conf["cniVersion"]},
                         {"interfaces", {{{"name", "eth0"}, {"sandbox", netns}}}},
                         {"ips", {{{"interface", 0}, {"address", address}}}}};
-  Json& mappings = conf["runtimeConfig"]["portMappings"] = Json::array();
-  for (int i = 0; i < scenario.mappings; ++i) {
-    mappings.push_back({{"hostPort", 1024 + (number * scenario.mappings + i) % 64000},
-                        {"containerPort", 80},
-                        {"protocol", "tcp"}});
-  }
+  conf["runtimeConfig"]["portMappings"] = mappings_of(scenario, number);
 }
 
 std::string configuration_of(const Scenario& scenario, int number, const std::string& netns,
@@ -84,17 +90,37 @@ int run_chain(const std::string& folder, Verb verb, const cni::RuntimeConf& conf
   }
 }
 
-Execution chain_call(const std::string& folder, Verb verb, int number, const std::string& netns) {
-  const Json ports = {{{"hostPort", 1024 + number}, {"containerPort", 80}, {"protocol", "tcp"}}};
+Execution chain_call(const Scenario& scenario, const std::string& folder, Verb verb, int number,
+                     const std::string& netns) {
   Execution call;
   call.action = [folder, verb,
-                 conf = cni::RuntimeConf{.container_id = concat("bench-", number),
-                                         .netns = netns,
-                                         .ifname = "eth0",
-                                         .capability_args = {{"portMappings", ports}}}] {
+                 conf = cni::RuntimeConf{
+                     .container_id = concat("bench-", number),
+                     .netns = netns,
+                     .ifname = "eth0",
+                     .capability_args = {{"portMappings", mappings_of(scenario, number)}}}] {
     return run_chain(folder, verb, conf);
   };
   return call;
+}
+
+constexpr int kManyPorts = 200;
+
+Scenario published(int mappings) {
+  Scenario scenario;
+  scenario.name = concat("portmap, ", mappings, mappings == 1 ? " port" : " ports");
+  scenario.plugin = "portmap";
+  scenario.mappings = mappings;
+  return scenario;
+}
+
+Scenario chain_of(int mappings) {
+  Scenario scenario;
+  scenario.name = "chain: bridge+ipMasq+host-local, portmap, firewall, tuning";
+  scenario.plugin = "bridge";
+  scenario.mappings = mappings;
+  scenario.chain = true;
+  return scenario;
 }
 
 }  // namespace
@@ -131,17 +157,27 @@ std::vector<Scenario> all_scenarios() {
     child.plugin = plugin;
     child.master = "uplink0";
   }
-  for (const int mappings : {1, 200}) {
-    Scenario& published = all.emplace_back();
-    published.name = concat("portmap, ", mappings, mappings == 1 ? " port" : " ports");
-    published.plugin = "portmap";
-    published.mappings = mappings;
-  }
-  Scenario& chain = all.emplace_back();
-  chain.name = "chain: bridge+ipMasq+host-local, portmap, firewall, tuning";
-  chain.plugin = "bridge";
-  chain.chain = true;
+  all.push_back(published(1));
+  all.push_back(published(kManyPorts));
+  all.push_back(chain_of(1));
   return all;
+}
+
+std::vector<Contrast> all_contrasts() {
+  Scenario crowded = chain_of(1);
+  crowded.mappings_of_others = kManyPorts;
+  return {{"ports of one container: portmap",
+           {{"1 port", published(1)}, {"200 ports", published(kManyPorts)}}},
+          {"ports of one container: the chain",
+           {{"1 port", chain_of(1)}, {"200 ports", chain_of(kManyPorts)}}},
+          {"ports of other containers: the chain",
+           {{"none", crowded}, {"10000 ports of 50 containers", crowded, 50}},
+           true}};
+}
+
+int host_port_of(const Scenario& scenario, int number) {
+  const int each = std::max(scenario.mappings, scenario.mappings_of_others);
+  return 1024 + number * each % 64000;
 }
 
 Scenario bare_scenario() {
@@ -154,7 +190,7 @@ Scenario bare_scenario() {
 Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb, int number,
                   const std::string& netns, const std::string& previous) {
   if (scenario.chain) {
-    return chain_call(folder, verb, number, netns);
+    return chain_call(scenario, folder, verb, number, netns);
   }
   constexpr std::array<std::string_view, 3> kNames = {"VERSION", "ADD", "DEL"};
   Execution call;

@@ -1,5 +1,9 @@
 #include "rig/setup/world.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -9,6 +13,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <thread>
 
@@ -17,10 +22,11 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "rig/namespaces.h"
+#include "rig/setup/report.h"
 
 namespace linnet::rig::setup {
 
-enum class Action : int { kVersion, kPair, kTrace, kBare, kGrow, kBurst };
+enum class Action : int { kVersion, kPair, kTrace, kBare, kConnect, kGrow, kBurst };
 
 struct World::Order {
   Action action = Action::kVersion;
@@ -38,6 +44,49 @@ void make_dead_end(const std::string& name) {
   make_uplink({.name = name, .peer_name = peer});
   bring_up(name);
   bring_up(peer);
+}
+
+constexpr int kConnections = 51;
+
+// A socket that listens in a container.
+UniqueFd listen_in(const std::string& netns) {
+  UniqueFd listener;
+  std::exception_ptr failure;
+  std::thread([&] {
+    try {
+      const UniqueFd fd(::open(netns.c_str(), O_RDONLY | O_CLOEXEC));
+      require(::setns(fd.get(), CLONE_NEWNET) == 0, "enter a container");
+      sockaddr_in any{};
+      any.sin_family = AF_INET;
+      any.sin_port = htons(kContainerPort);
+      listener.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      require(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0 &&
+                  ::listen(listener.get(), kConnections) == 0,
+              "listen in a container");
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }).join();
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+  return listener;
+}
+
+double time_of_connection(int port) {
+  sockaddr_in server{};
+  server.sin_family = AF_INET;
+  server.sin_port = htons(static_cast<std::uint16_t>(port));
+  ::inet_pton(AF_INET, kGateway, &server.sin_addr);
+  const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Nothing of it waits for a late segment when it is closed.
+  const linger at_once = {.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  const auto start = std::chrono::steady_clock::now();
+  require(::connect(client.get(), reinterpret_cast<const sockaddr*>(&server), sizeof server) == 0,
+          "connect to a published port");
+  const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;
+  return time.count();
 }
 
 std::string make_container(int number) {
@@ -85,6 +134,8 @@ class World::Worker {
         return trace();
       case Action::kBare:
         return bare();
+      case Action::kConnect:
+        return connect();
       case Action::kGrow:
         return grow(order.count);
       case Action::kBurst:
@@ -114,11 +165,29 @@ class World::Worker {
     reply(outcome.timing.exit_code == 0 && result.announced.wall_us >= 0, result);
   }
 
+  void connect() {
+    const Timing add = execute(Verb::kAdd, kept_);
+    std::vector<double> times;
+    if (add.exit_code == 0) {
+      const UniqueFd listener = listen_in(containers_.at(static_cast<std::size_t>(kept_)));
+      for (int i = 0; i < kConnections; ++i) {
+        times.push_back(time_of_connection(host_port_of(scenario_, kept_)));
+        UniqueFd(::accept(listener.get(), nullptr, nullptr)).reset();
+      }
+    }
+    const Timing del = execute(Verb::kDel, kept_);
+    const bool good = add.exit_code == 0 && del.exit_code == 0;
+    reply(good, Timing{good ? quantile(times, 0.5) : 0, 0, 0});
+  }
+
   void grow(int count) {
     bool good = true;
+    const int own = scenario_.mappings;
+    scenario_.mappings = scenario_.mappings_of_others > 0 ? scenario_.mappings_of_others : own;
     for (int i = 0; i < count && good; ++i) {
       good = execute(Verb::kAdd, kept_++).exit_code == 0;
     }
+    scenario_.mappings = own;
     // The kernel announces every new address and group for some seconds, to all other ports.
     std::this_thread::sleep_for(kSettleTime);
     reply(good, good);
@@ -169,7 +238,7 @@ class World::Worker {
     write_all(channel_, message, "the answer");
   }
 
-  const Scenario& scenario_;
+  Scenario scenario_;
   std::string folder_;
   int channel_;
   std::vector<std::string> containers_;
@@ -231,6 +300,8 @@ std::optional<Pair> World::pair() { return ask<Pair>({Action::kPair, 0}); }
 std::optional<PairCost> World::traced_pair() { return ask<PairCost>({Action::kTrace, 0}); }
 
 std::optional<BarePair> World::bare_pair() { return ask<BarePair>({Action::kBare, 0}); }
+
+std::optional<Timing> World::connect() { return ask<Timing>({Action::kConnect, 0}); }
 
 bool World::grow(int count) { return ask<bool>({Action::kGrow, count}).has_value(); }
 

@@ -54,6 +54,9 @@ class World {
   [[nodiscard]] std::optional<PairCost> traced_pair();
   // Only in a world of the bare scenario.
   [[nodiscard]] std::optional<BarePair> bare_pair();
+  // One ADD, then connections from the host to the first published port, then DEL: the median of the time of
+  // connect(2). Only in a world of the chain.
+  [[nodiscard]] std::optional<Timing> connect();
   // Adds `count` attachments that stay, and waits until the kernel is quiet again.
   [[nodiscard]] bool grow(int count);
   // `count` ADDs at once, then their DELs one after the other: the time until the last ADD has

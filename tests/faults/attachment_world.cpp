@@ -118,6 +118,27 @@ std::string namespace_snapshot(const std::string& name) {
   return text;
 }
 
+bool has_link_kind(const std::string& kind) {
+  std::vector<std::string> command = {"ip", "link", "add", "name", "probe0"};
+  // lo takes no VLANs.
+  must_run({"ip", "link", "add", "parent0", "type", "veth", "peer", "name", "parent1"});
+  if (kind == "vlan") {
+    command.insert(command.end(), {"link", "parent0"});
+  }
+  command.insert(command.end(), {"type", kind});
+  if (kind == "vlan") {
+    command.insert(command.end(), {"id", "7"});
+  } else if (kind == "vrf") {
+    command.insert(command.end(), {"table", "7"});
+  }
+  const bool made = run_program(command).exit_code == 0;
+  if (made) {
+    must_run({"ip", "link", "delete", "probe0"});
+  }
+  must_run({"ip", "link", "delete", "parent0"});
+  return made;
+}
+
 }  // namespace
 
 TracedProgram AttachmentWorld::program(const std::string& verb, const Json& conf) const {
@@ -133,6 +154,9 @@ TracedProgram AttachmentWorld::program(const std::string& verb, const Json& conf
 
 void AttachmentWorld::prepare(const NetworkCase& network) {
   network_ = network;
+  if (!network.needs.empty() && !has_link_kind(network.needs)) {
+    GTEST_SKIP() << "needs a kernel with links of the kind " << network.needs;
+  }
   make_container(kContainer);
   make_container("outside");
   must_run({"ip", "netns", "attach", "host", std::to_string(::getpid())});

@@ -25,6 +25,8 @@ struct NetworkCase {
   std::vector<std::string> end_of_container = {};
   // Takes back in the container what only its end would, behind GC.
   std::vector<std::string> after_collection = {};
+  // The kind of link without which a kernel cannot have the network; empty: any can.
+  std::string needs = {};
 };
 
 void PrintTo(const NetworkCase& network, std::ostream* out);
@@ -36,7 +38,8 @@ using Decide = std::function<Interference(const SystemCall&)>;
 
 class AttachmentWorld : public HostTest {
  protected:
-  // The network with the parts that ADD makes and DEL keeps; `snapshot_` of it.
+  // The network with the parts that ADD makes and DEL keeps; `snapshot_` of it. Skips the test where the kernel
+  // lacks what the network needs.
   void prepare(const NetworkCase& network);
   void take_snapshots();
 

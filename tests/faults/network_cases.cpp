@@ -114,6 +114,19 @@ const std::vector<NetworkCase>& network_cases() {
       // GC leaves what goes with the pair to GC of the plugin that made that: see the chain.
       {.name = "bandwidth", .before = {bridge()}, .list = {bandwidth()}, .collects = false},
       {.name = "sbr", .before = {bridge()}, .list = {conf("sbr")}, .collects = false},
+      {.name = "vlan",
+       .list = {conf("vlan",
+                     {{"master", "up0"}, {"vlanId", 7}, {"ipam", one_address("10.31.0.")}})},
+       .preparation = kUplink,
+       .needs = "vlan"},
+      {.name = "dummy",
+       .list = {conf("dummy", {{"ipam", one_address("10.32.0.")}})},
+       .needs = "dummy"},
+      {.name = "vrf",
+       .before = {bridge()},
+       .list = {conf("vrf", {{"vrfname", "red"}})},
+       .collects = false,
+       .needs = "vrf"},
       {.name = "chain", .list = {bridge(), portmap(), firewall(), tuning(), bandwidth()}},
   };
   return cases;

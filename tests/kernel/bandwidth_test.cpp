@@ -1,6 +1,8 @@
 // bandwidth behind bridge: what tc shows, what really flows, and that nothing of it stays.
 #include <gmock/gmock.h>
 
+#include "base/file.h"
+#include "base/text.h"
 #include "tests/kernel/bridge_conf.h"
 #include "tests/kernel/rate_meter.h"
 #include "tests/support/host.h"
@@ -18,6 +20,10 @@ constexpr std::uint64_t kBurst = 400'000;    // bits
 const Json kBoth = {{"ingressRate", kRate},
                     {"ingressBurst", kBurst},
                     {"egressRate", 2 * kRate},
+                    {"egressBurst", kBurst}};
+const Json kHalf = {{"ingressRate", kRate / 2},
+                    {"ingressBurst", kBurst},
+                    {"egressRate", kRate},
                     {"egressBurst", kBurst}};
 const Json kIngress = {{"ingressRate", kRate}, {"ingressBurst", kBurst}};
 const Json kEgress = {{"egressRate", kRate}, {"egressBurst", kBurst}};
@@ -271,6 +277,46 @@ TEST_F(Bandwidth, AFailureAtAnyStepOfAddLeavesNothingBehind) {
     GTEST_SKIP() << "needs strace, to make system calls fail";
   }
   fail_each_step_of_add(conf(kBoth), [this] { return everything(); });
+}
+
+// The answer to a request is lost: what the request asked for has been done.
+TEST_F(Bandwidth, AFailureAtAnyStepOfAnotherAddKeepsTheLimitsOfTheFirst) {
+  if (!has_program("strace")) {
+    GTEST_SKIP() << "needs strace, to make system calls fail";
+  }
+  const Json first = add(conf(kBoth));
+  const std::string ifb = first["interfaces"][3]["name"];
+  int failures = 0;
+  for (const Json& limits : {kIngress, kEgress, Json::object(), kHalf}) {
+    for (const char* syscall : {"sendto", "recvmmsg"}) {
+      for (int nth = 1; nth <= 24; ++nth) {
+        SCOPED_TRACE(concat(limits.dump(), ": ", syscall, ' ', nth));
+        const ProgramOutput output =
+            call({.verb = "ADD",
+                  .conf = conf(limits),
+                  .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}},
+                  .wrapper = {"strace", "-o", "/run/trace", "-e",
+                              concat("inject=", syscall, ":error=ENOBUFS:when=", nth)}});
+        const std::string trace = read_file("/run/trace", std::size_t{64} << 20U);
+        if (output.exit_code == 0) {
+          static_cast<void>(add(conf(kBoth)));
+        } else {
+          ++failures;
+        }
+        ASSERT_EQ(check_message(conf(kBoth), first), "") << output.standard_output;
+        ASSERT_EQ(ifbs().size(), 1U);
+        ASSERT_EQ(qdiscs(host_end_)[0]["options"]["rate"], kRate / 8);
+        ASSERT_EQ(qdiscs(ifb)[0]["options"]["rate"], 2 * kRate / 8);
+        ASSERT_THAT(must_run({"tc", "filter", "show", "dev", host_end_, "ingress"}),
+                    HasSubstr("Egress Redirect to device " + ifb));
+        if (trace.find("INJECTED") == std::string::npos) {
+          break;
+        }
+      }
+    }
+  }
+  EXPECT_GT(failures, 20);
+  EXPECT_TRUE(ping("c1", "10.22.0.1"));
 }
 
 TEST_F(Bandwidth, GcRemovesWhatIsNotValidAndNothingElse) {

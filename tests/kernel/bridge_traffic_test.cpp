@@ -132,6 +132,44 @@ TEST_F(Upgrade, DelRemovesWhatTheReferencePluginMade) {
   EXPECT_TRUE(ping("c2", "192.0.2.9"));
 }
 
+TEST_F(Upgrade, GcRemovesMasqueradeRulesOfContainersThatAreGone) {
+  const Json conf = with(bridge_conf(), {{"ipMasq", true}, {"cniVersion", "1.0.0"}});
+  const std::string own_path = plugin_path_;
+  plugin_path_ = reference_folder();
+  static_cast<void>(add(conf, "c2"));
+  // Of another network: not to be collected.
+  make_container("c3");
+  static_cast<void>(
+      add(with(conf, {{"name", "net2"}, {"ipam", {{"subnet", "10.23.0.0/16"}}}}), "c3"));
+  // As versions from 1.6 write them with their nftables back end.
+  const auto masquerade = [](const std::string& id) {
+    const std::string key =
+        must_run({"sh", "-c",
+                  "echo $(printf net1 | sha512sum | cut -c-16)-$(printf eth0:" + id +
+                      " | sha512sum | cut -c-16)"});
+    must_run({"nft",
+              "add table inet cni_plugins_masquerade; "
+              "add chain inet cni_plugins_masquerade masq_checks; "
+              "add rule inet cni_plugins_masquerade masq_checks ip saddr 10.22.0.99 ip daddr != "
+              "10.22.0.0/16 masquerade comment \"" +
+                  key.substr(0, 33) + ", net: net1, if: eth0, id: " + id + "\""});
+  };
+  masquerade("c2");
+  const std::string before = world();
+  masquerade("c1");
+  static_cast<void>(add(conf, "c1"));
+  plugin_path_ = own_path;
+  remove_container("c1");
+  const Json gc = with(conf, {{"cniVersion", "1.1.0"},
+                              {"cni.dev/valid-attachments",
+                               Json::array({{{"containerID", "c2"}, {"ifname", "eth0"}}})}});
+  EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0);
+  for (int i = 0; i < 100 && world() != before; ++i) {
+    ::usleep(50'000);
+  }
+  EXPECT_EQ(world(), before);
+}
+
 TEST_F(Upgrade, BothSuitesShareBridgeAndStore) {
   const Json conf = with(bridge_conf(), {{"ipMasq", true}, {"cniVersion", "1.0.0"}});
   const std::string own_path = plugin_path_;

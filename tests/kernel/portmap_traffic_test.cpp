@@ -1,5 +1,7 @@
 // What is redirected by portmap, and what must not be.
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <fstream>
 #include <map>
@@ -7,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "tests/kernel/traffic_world.h"
 
 namespace linnet::test {
@@ -164,6 +167,37 @@ TEST_F(PortmapTraffic, FlowsOfUdpFollowTheMappings) {
   publish_for("c2", dns);
   EXPECT_EQ(ask("outside", probe), "c2 192.0.2.9");
   EXPECT_THAT(tracked(), HasSubstr("sport=40001")) << "only passes through";
+}
+
+TEST_F(PortmapTraffic, SctpIsRedirectedAndItsFlowsFollowTheMappings) {
+  if (!UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_SCTP))) {
+    GTEST_SKIP() << "this kernel has no SCTP";
+  }
+  serve("c1", "c1", {3868});
+  serve("c2", "c2", {3868});
+  serve("", "host", {3869});
+  const Json diameter = Json::array({mapping(5868, 3868, "sctp")});
+  const Probe probe = {"sctp", "192.0.2.1", 5868, 40000};
+  publish_for("c1", diameter);
+  EXPECT_EQ(ask("outside", probe), "c1 192.0.2.9");
+  EXPECT_THAT(ask("outside", {{"sctp", "2001:db8::1", 5868},
+                              {"tcp", "192.0.2.1", 5868},
+                              {"udp", "192.0.2.1", 5868},
+                              {"sctp", "192.0.2.1", 3869}}),
+              ElementsAre("c1 2001:db8::9", "", "", "host 192.0.2.9"));
+  EXPECT_EQ(ask("", {"sctp", "127.0.0.1", 5868}), "c1 10.22.0.1");
+  EXPECT_EQ(ask("c2", {"sctp", "192.0.2.1", 5868}), "c1 10.22.0.1");
+  EXPECT_THAT(tracked(), HasSubstr("sport=40000"));
+  unpublish("c1", diameter);
+  EXPECT_THAT(tracked(), Not(HasSubstr("sport=40000")));
+  EXPECT_EQ(ask("outside", probe), "");
+  publish_for("c2", diameter);
+  EXPECT_EQ(ask("outside", probe), "c2 192.0.2.9");
+  expect_refused(
+      portmap_conf(diameter, results_.at("c1")),
+      "sctp port 5868 of the host is redirected to 10.22.0.3 for the attachment net: net1");
+  expect_refused(portmap_conf(Json::array({mapping(3869, 3868, "sctp")}), results_.at("c1")),
+                 "sctp port 3869 of the host is in use: python3");
 }
 
 // Random mappings, and the model of where a packet goes.

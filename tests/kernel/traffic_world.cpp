@@ -16,7 +16,8 @@ namespace {
 using cni::Json;
 
 // Arguments: name, address, ports. Says "ready" when every port is bound. A datagram is answered from the
-// address it came for, which the kernel tells and takes as ancillary data (IP_PKTINFO, IPV6_RECVPKTINFO).
+// address it came for, which the kernel tells and takes as ancillary data (IP_PKTINFO, IPV6_RECVPKTINFO). Not every
+// kernel has SCTP.
 const char* const kServer = R"(
 import os, selectors, socket, sys
 name, address, ports = sys.argv[1], sys.argv[2], [int(p) for p in sys.argv[3:]]
@@ -26,8 +27,13 @@ if address:
 loop = selectors.DefaultSelector()
 for port in ports:
     for family in families:
-        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-            s = socket.socket(family, kind)
+        for kind, protocol in ((socket.SOCK_STREAM, 0), (socket.SOCK_DGRAM, 0), (socket.SOCK_STREAM, socket.IPPROTO_SCTP)):
+            try:
+                s = socket.socket(family, kind, protocol)
+            except OSError:
+                if protocol == socket.IPPROTO_SCTP:
+                    continue
+                raise
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -64,7 +70,8 @@ loop = selectors.DefaultSelector()
 left = 0
 for i, (protocol, address, port, source) in enumerate(probes):
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
-    s = socket.socket(family, socket.SOCK_STREAM if protocol == 'tcp' else socket.SOCK_DGRAM)
+    s = socket.socket(family, socket.SOCK_DGRAM if protocol == 'udp' else socket.SOCK_STREAM,
+                      socket.IPPROTO_SCTP if protocol == 'sctp' else 0)
     s.setblocking(False)
     if source:
         s.bind(('', source))

@@ -13,7 +13,7 @@ namespace linnet::test {
 
 // A question to a port, and the source port it comes from (0: any).
 struct Probe {
-  std::string protocol;  // "tcp", "udp"
+  std::string protocol;  // "tcp", "udp", "sctp"
   std::string address;
   int port = 0;
   int from_port = 0;
@@ -36,8 +36,8 @@ class TrafficTest : public HostTest {
   void expect_refused(const cni::Json& conf, const std::string& words,
                       const std::string& container = "c1") const;
 
-  // A program in `netns` ("": the host) that answers on `ports` over TCP and UDP, at every address or at one:
-  // "NAME SOURCE-ADDRESS". It runs until the end of the test.
+  // A program in `netns` ("": the host) that answers on `ports` over TCP, UDP and, where the kernel has it,
+  // SCTP, at every address or at one: "NAME SOURCE-ADDRESS". It runs until the end of the test.
   void serve(const std::string& netns, const std::string& name, const std::vector<int>& ports,
              const std::string& address = "");
   void stop_last_server();

@@ -67,12 +67,12 @@ Hook examine_hook(RouteSocket& host, const Link& end, const Present& present) {
   }
   const std::vector<IngressFilter> filters =
       qdisc->kind == "ingress" ? host.ingress_filters(end.index) : std::vector<IngressFilter>{};
-  const auto leads_to = [](const IngressFilter& filter, const std::optional<Link>& link) {
+  const auto goes_to = [](const IngressFilter& filter, const std::optional<Link>& link) {
     return link && filter.redirect_to == link->index;
   };
   const bool ours = std::ranges::all_of(filters, [&](const IngressFilter& filter) {
-    return filter.redirect_to == 0 || leads_to(filter, present.ifb) ||
-           leads_to(filter, present.reference_ifb);
+    return filter.redirect_to == 0 || goes_to(filter, present.ifb) ||
+           goes_to(filter, present.reference_ifb);
   });
   if (qdisc->kind != "ingress" || !ours) {
     throw cni::Error(cni::Code::kInternal,
@@ -80,30 +80,40 @@ Hook examine_hook(RouteSocket& host, const Link& end, const Present& present) {
                             "show dev ", end.name, " ingress`): remove it, or take egressRate and ",
                             "egressBurst out of the configuration"));
   }
-  return filters.size() == 1 && leads_to(filters[0], present.ifb) ? Hook::kToIfb : Hook::kElsewhere;
+  return filters.size() == 1 && goes_to(filters[0], present.ifb) ? Hook::kToIfb : Hook::kElsewhere;
 }
 
-Link create_ifb(RouteSocket& host, const attach::Attachment& attachment, const Link& end,
-                Transaction& transaction) {
-  const std::string name = ifb_name(attachment);
-  const auto hash = sha512(concat("ifb mac\n", attach::owner_key(attachment)));
+Link create_ifb(RouteSocket& host, const Link& wanted) {
   netlink::Batch batch;
-  netlink::create_device(batch, {.name = name,
+  netlink::create_device(batch, {.name = wanted.name,
                                  .kind = "ifb",
-                                 .mac = MacAddress::local_from(std::span(hash).first<6>()),
-                                 .mtu = end.mtu,
-                                 .tx_queue_length = 0,
+                                 .mac = wanted.mac,
+                                 .mtu = wanted.mtu,
+                                 .tx_queue_length = wanted.tx_queue_length,
                                  .up = true});
-  netlink::change_link(batch, {.name = name, .alias = attach::owner_alias(attachment)});
+  if (!wanted.alias.empty()) {
+    netlink::change_link(batch, {.name = wanted.name, .alias = wanted.alias});
+  }
+  host.execute(batch);
+  return host.get_link(wanted.name);
+}
+
+Link add_ifb(RouteSocket& host, const attach::Attachment& attachment, const Link& end,
+             Transaction& transaction) {
+  const auto hash = sha512(concat("ifb mac\n", attach::owner_key(attachment)));
+  Link wanted;
+  wanted.name = ifb_name(attachment);
+  wanted.mac = MacAddress::local_from(std::span(hash).first<6>());
+  wanted.mtu = end.mtu;
+  wanted.alias = attach::owner_alias(attachment);
   // Before the attempt: an answer that is lost may be that of a link that was made.
-  transaction.undo_with(concat("remove ", name), [attachment] {
+  transaction.undo_with(concat("remove ", wanted.name), [attachment] {
     RouteSocket socket;
     if (const std::optional<Link> ifb = find_present(socket, attachment, nullptr).ifb) {
       socket.remove_link_if_present(ifb->name);
     }
   });
-  host.execute(batch);
-  return host.get_link(name);
+  return create_ifb(host, wanted);
 }
 
 void put_limit(netlink::Batch& batch, const Link& link, const std::optional<TokenBucket>& bucket) {
@@ -134,19 +144,84 @@ void undo_hook(Transaction& transaction, const Link& end) {
   });
 }
 
-void undo_limit(Transaction& transaction, const Link& link,
-                const std::optional<TokenBucket>& before) {
-  transaction.undo_with(concat("give ", link.name, " its old limit"), [link, before] {
-    RouteSocket socket;
+bool leads_to(const std::vector<IngressFilter>& filters, const Link& ifb) {
+  return std::ranges::find(filters, ifb.index, &IngressFilter::redirect_to) != filters.end();
+}
+
+std::vector<IngressFilter> find_filters(RouteSocket& host, const Link& end) {
+  const std::optional<netlink::Qdisc> qdisc = host.find_ingress_qdisc(end.index);
+  return qdisc && qdisc->kind == "ingress" ? host.ingress_filters(end.index)
+                                           : std::vector<IngressFilter>{};
+}
+
+// What an attachment is limited to before ADD changes it.
+struct Earlier {
+  struct Ifb {
+    Link link;
+    std::optional<TokenBucket> limit;
+    bool used = false;  // what the end receives is redirected to it
+  };
+  Link end;
+  std::optional<TokenBucket> ingress;
+  std::vector<Ifb> ifbs;
+
+  [[nodiscard]] bool redirects() const {
+    return std::ranges::any_of(ifbs, [](const Ifb& ifb) { return ifb.used; });
+  }
+};
+
+Earlier find_earlier(RouteSocket& host, const Link& end, const Present& present) {
+  Earlier earlier{end, find_limit(host, end), {}};
+  if (present.any_ifb() == nullptr) {
+    return earlier;
+  }
+  const std::vector<IngressFilter> filters = find_filters(host, end);
+  for (const std::optional<Link>* ifb : {&present.ifb, &present.reference_ifb}) {
+    if (*ifb) {
+      earlier.ifbs.push_back({**ifb, find_limit(host, **ifb), leads_to(filters, **ifb)});
+    }
+  }
+  return earlier;
+}
+
+void restore_limit(RouteSocket& host, const Link& link, const std::optional<TokenBucket>& limit) {
+  if (find_limit(host, link) != limit) {
     netlink::Batch batch;
-    put_limit(batch, link, before);
-    remove_all(socket, batch);
+    put_limit(batch, link, limit);
+    remove_all(host, batch);
+  }
+}
+
+void restore(RouteSocket& host, const Earlier& earlier) {
+  const std::optional<Link> end = host.find_link(earlier.end.name);
+  if (!end || end->index != earlier.end.index) {
+    return;
+  }
+  restore_limit(host, *end, earlier.ingress);
+  for (const Earlier::Ifb& before : earlier.ifbs) {
+    const std::optional<Link> present = host.find_link(before.link.name);
+    const Link ifb = present ? *present : create_ifb(host, before.link);
+    restore_limit(host, ifb, before.limit);
+    if (before.used && !leads_to(find_filters(host, *end), ifb)) {
+      netlink::Batch batch;
+      put_hook(batch, *end, ifb,
+               host.find_ingress_qdisc(end->index) ? Hook::kElsewhere : Hook::kNone);
+      host.execute(batch);
+    }
+  }
+}
+
+void undo_with_earlier(Transaction& transaction, const Earlier& earlier) {
+  transaction.undo_with(concat("give ", earlier.end.name, " its old limits"), [earlier] {
+    RouteSocket socket;
+    restore(socket, earlier);
   });
 }
 
 // The egress limit, but for the old ifb of the reference, which stays until nothing leads to it.
 Link apply_egress(RouteSocket& host, const attach::Attachment& attachment, const Link& end,
-                  const Present& present, const TokenBucket& bucket, Transaction& transaction) {
+                  const Present& present, const Earlier& earlier, const TokenBucket& bucket,
+                  Transaction& transaction) {
   if (present.name_taken) {
     throw cni::Error(cni::Code::kInternal,
                      concat("the host already has a link named ", ifb_name(attachment),
@@ -157,18 +232,17 @@ Link apply_egress(RouteSocket& host, const attach::Attachment& attachment, const
   Link ifb;
   if (present.ifb) {
     ifb = *present.ifb;
-    undo_limit(transaction, ifb, find_limit(host, ifb));
     netlink::change_link(batch, {.index = ifb.index,
                                  .name = ifb.name,
                                  .up = true,
                                  .mtu = end.mtu,
                                  .alias = attach::owner_alias(attachment)});
   } else {
-    ifb = create_ifb(host, attachment, end, transaction);
+    ifb = add_ifb(host, attachment, end, transaction);
   }
   netlink::set_token_bucket(batch, ifb.index, bucket, ifb.name);
   put_hook(batch, end, ifb, hook);
-  if (hook == Hook::kNone) {
+  if (!earlier.redirects()) {
     undo_hook(transaction, end);
   }
   host.execute(batch);
@@ -195,20 +269,20 @@ std::optional<Link> apply_limits(RouteSocket& host, const attach::Attachment& at
   warn_of_a_small_burst(limits.ingress, "ingressBurst", end);
   warn_of_a_small_burst(limits.egress, "egressBurst", end);
   const Present present = find_present(host, attachment, nullptr);
-  const std::optional<TokenBucket> ingress_before = find_limit(host, end);
+  const Earlier earlier = find_earlier(host, end, present);
+  undo_with_earlier(transaction, earlier);
   std::optional<Link> ifb;
   if (limits.egress) {
-    ifb = apply_egress(host, attachment, end, present, *limits.egress, transaction);
+    ifb = apply_egress(host, attachment, end, present, earlier, *limits.egress, transaction);
   }
   if (limits.ingress) {
-    undo_limit(transaction, end, ingress_before);
     netlink::Batch batch;
     put_limit(batch, end, limits.ingress);
     host.execute(batch);
   }
-  // Last, so that whatever fails is a failure before anything was taken away.
+  // Last, so that most of what fails is a failure before anything was taken away.
   netlink::Batch unwanted;
-  if (!limits.ingress && ingress_before) {
+  if (!limits.ingress && earlier.ingress) {
     netlink::remove_token_bucket(unwanted, end.index, end.name);
   }
   if (!limits.egress && present.any_ifb() != nullptr) {
@@ -222,6 +296,13 @@ std::optional<Link> apply_limits(RouteSocket& host, const attach::Attachment& at
   }
   remove_all(host, unwanted);
   return ifb;
+}
+
+void lift_limits(RouteSocket& host, const Present& present, Transaction& transaction) {
+  for (const Link& end : present.listed_ends) {
+    undo_with_earlier(transaction, find_earlier(host, end, present));
+  }
+  remove_limits(host, present);
 }
 
 void remove_limits(RouteSocket& host, const Present& present) {
@@ -257,8 +338,7 @@ attach::Problems limit_problems(RouteSocket& host, const Present& present, const
     problems.push_back(concat(ifb->name, " is down"));
   }
   check_bucket(host, *ifb, *limits.egress, problems);
-  const std::vector<IngressFilter> filters = host.ingress_filters(end.index);
-  if (std::ranges::find(filters, ifb->index, &IngressFilter::redirect_to) == filters.end()) {
+  if (!leads_to(host.ingress_filters(end.index), *ifb)) {
     problems.push_back(concat("what ", end.name, " receives is not redirected to ", ifb->name));
   }
   return problems;

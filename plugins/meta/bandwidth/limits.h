@@ -21,6 +21,9 @@ namespace linnet::bandwidth {
                                                         const Limits& limits,
                                                         Transaction& transaction);
 
+// Removes ifb and limits of a running container; `transaction` gets the steps that bring them back.
+void lift_limits(netlink::RouteSocket& host, const Present& present, Transaction& transaction);
+
 // Removes ifb and limits, as far as they are there.
 void remove_limits(netlink::RouteSocket& host, const Present& present);
 

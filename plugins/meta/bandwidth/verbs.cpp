@@ -53,7 +53,9 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   netlink::RouteSocket host;
   if (limits.empty()) {
     // Of an ADD before this one.
-    remove_limits(host, find_present(host, attachment, &result));
+    Transaction transaction;
+    lift_limits(host, find_present(host, attachment, &result), transaction);
+    transaction.commit();
     return result;
   }
   const netlink::Link end = get_host_end(host, request, result);

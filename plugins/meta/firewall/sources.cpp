@@ -102,6 +102,23 @@ void remove_with_sources(nft::NftSocket& socket, std::vector<SetElement> element
   errors.throw_if_any();
 }
 
+void restore_with_sources(nft::NftSocket& socket, const std::vector<SetElement>& elements) {
+  if (elements.empty()) {
+    return;
+  }
+  ErrorList errors;
+  // The sets are there: the elements come from them.
+  errors.attempt([&] { attach::put_elements(socket, elements, [](nft::Transaction&) {}); });
+  const std::vector<ZoneSource> sources = recorded_sources(elements);
+  std::optional<Firewalld> firewalld = sources.empty() ? std::nullopt : Firewalld::find();
+  for (const ZoneSource& source : sources) {
+    if (firewalld) {
+      errors.attempt([&] { firewalld->add(source); });
+    }
+  }
+  errors.throw_if_any();
+}
+
 void remove_sources(std::span<const ZoneSource> sources) {
   if (sources.empty()) {
     return;

@@ -37,6 +37,11 @@ void join_zone(Firewalld& firewalld, const Subject& subject, const std::string& 
 // sources. An element whose source cannot be removed stays, for the next attempt; the error is thrown at the end.
 void remove_with_sources(netlink::nft::NftSocket& nft, std::vector<attach::SetElement> elements);
 
+// Puts elements back that an ADD replaced, whatever is in their place now, and their addresses into the zones that they
+// record. Goes on after errors, throws at the end.
+void restore_with_sources(netlink::nft::NftSocket& nft,
+                          const std::vector<attach::SetElement>& elements);
+
 // Goes on after errors, throws at the end.
 void remove_sources(std::span<const ZoneSource> sources);
 

@@ -1,6 +1,8 @@
 #include "plugins/meta/firewall/verbs.h"
 
+#include <algorithm>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -136,6 +138,32 @@ attach::Problems iptables_problems(nft::NftSocket& nft, const Config& config,
   return problems;
 }
 
+using Elements = std::vector<attach::SetElement>;
+
+// All that an ADD takes away: what is in the way of its elements, and of the attachment, which its undo removes.
+Elements with_own_elements(Elements in_the_way, const Elements& own) {
+  for (const attach::SetElement& element : own) {
+    const bool known = std::ranges::any_of(in_the_way, [&](const attach::SetElement& other) {
+      return other.table.family == element.table.family && other.set == element.set &&
+             other.element.key == element.element.key;
+    });
+    if (!known) {
+      in_the_way.push_back(element);
+    }
+  }
+  return in_the_way;
+}
+
+// The elements, and their sources, that an earlier ADD made: filled before they are touched.
+std::shared_ptr<Elements> undo_with_earlier(Transaction& transaction) {
+  auto earlier = std::make_shared<Elements>();
+  transaction.undo_with("bring back what an earlier ADD made", [earlier] {
+    nft::NftSocket socket;
+    restore_with_sources(socket, *earlier);
+  });
+  return earlier;
+}
+
 // Whether ADD would take it. Throws cni::Error(kPluginNotAvailable) when it would fail there.
 bool firewalld_is_ready(const Config& config, const Subject& subject) {
   std::optional<Firewalld> firewalld = find_firewalld(config);
@@ -188,11 +216,12 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   }
   Transaction transaction;
   const std::string zone = firewalld ? config.zone : "";
+  const std::shared_ptr<Elements> earlier = undo_with_earlier(transaction);
   // The record first: what was not recorded would stay if this process ended here.
-  add_elements(nft, subject, config.ingress, attachment, zone,
-               [&](const std::vector<attach::SetElement>& earlier) {
-                 leave_other_zones(firewalld, earlier, zone);
-               });
+  add_elements(nft, subject, config.ingress, attachment, zone, [&](const Elements& in_the_way) {
+    *earlier = with_own_elements(in_the_way, find_own_elements(nft, subject, attachment));
+    leave_other_zones(firewalld, in_the_way, zone);
+  });
   transaction.undo_with("remove elements of nftables table linnet_firewall", [subject, attachment] {
     nft::NftSocket socket;
     remove_with_sources(socket, find_own_elements(socket, subject, attachment));

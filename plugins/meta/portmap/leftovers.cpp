@@ -32,15 +32,6 @@ std::vector<attach::OwnChain> own_chains(const std::string& network,
   return chains;
 }
 
-// `dnat name: "net" id: "cid"`: the container id where the network is that one, else empty.
-std::string container_in(const std::string& comment, const std::string& network) {
-  const std::string before = concat("dnat name: \"", network, "\" id: \"");
-  if (!comment.starts_with(before)) {
-    return {};
-  }
-  return comment.substr(before.size(), comment.find('"', before.size()) - before.size());
-}
-
 }  // namespace
 
 void remove_reference_rules_if_present(nft::NftSocket& socket, const attach::Attachment& attachment,
@@ -65,18 +56,10 @@ void remove_reference_rules_if_present(nft::NftSocket& socket, const attach::Att
 
 void collect_reference_rules(nft::NftSocket& socket, const std::string& network,
                              const std::vector<cni::AttachmentKey>& valid) {
-  std::vector<std::string> gone;
-  for (const nft::Table& table : kNatTables) {
-    for (const nft::Rule& rule : socket.list_rules(table, std::string(kEntries))) {
-      std::string container = container_in(rule.comment, network);
-      const bool kept =
-          std::ranges::find(valid, container, &cni::AttachmentKey::container_id) != valid.end();
-      if (!container.empty() && !kept && std::ranges::find(gone, container) == gone.end()) {
-        gone.push_back(std::move(container));
-      }
-    }
-  }
-  for (const std::string& container : gone) {
+  const std::pair<nft::Table, std::string> entries[] = {{kNatTables[0], std::string(kEntries)},
+                                                        {kNatTables[1], std::string(kEntries)}};
+  for (const std::string& container :
+       attach::find_gone_containers(socket, entries, "dnat ", network, valid)) {
     attach::remove_leftovers_if_present(socket, own_chains(network, container), {});
   }
 }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -202,8 +203,9 @@ Obstacles find_obstacles(nft::NftSocket& socket, const Plan& plan,
 void put_rules(nft::NftSocket& socket, const Plan& plan, const attach::Attachment& attachment) {
   bool with_sets = false;
   Elements obstacles;
-  Plan placed = plan;
+  std::optional<Plan> behind;  // others of the container
   for (int attempt = 1;; ++attempt) {
+    const Plan& placed = behind ? *behind : plan;
     nft::Transaction transaction;
     if (with_sets) {
       add_missing_sets(transaction, placed, socket.list_sets(kTable));
@@ -230,7 +232,10 @@ void put_rules(nft::NftSocket& socket, const Plan& plan, const attach::Attachmen
     // the set first.
     with_sets = ack.error == ENOENT;
     Obstacles found = find_obstacles(socket, plan, attachment);
-    placed = found.taken.empty() ? plan : move_to_waiting(socket, plan, found.taken, attachment);
+    behind.reset();
+    if (!found.taken.empty()) {
+      behind = move_to_waiting(socket, plan, found.taken, attachment);
+    }
     obstacles = std::move(found.elements);
   }
 }

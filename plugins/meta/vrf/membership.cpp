@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/transaction.h"
 #include "libcni/error.h"
 
 namespace linnet::vrf {
@@ -86,6 +87,29 @@ void change_master(RouteSocket& inside, const Link& link, const std::optional<Li
   inside.execute(batch);
 }
 
+// The interface under that master, with its addresses, and its routes in the master's table.
+void put(netlink::Sandbox& sandbox, RouteSocket& inside, const Link& link,
+         const std::optional<Link>& master, const std::vector<Address>& addresses,
+         const std::vector<Route>& routes) {
+  std::optional<netlink::Monitor> monitor;
+  sandbox.run([&] { monitor.emplace(netlink::Monitor::Subject::kIpv6Addresses); });
+  change_master(inside, link, master);
+  restore_addresses(inside, link, addresses);
+  if (!monitor->wait(kAddressTimeoutMs, [&] { return all_usable(inside, link, addresses); })) {
+    throw cni::Error(cni::Code::kTryAgainLater,
+                     concat("the IPv6 addresses of ", link.name, " are not usable after ",
+                            kAddressTimeoutMs, " ms"));
+  }
+  netlink::Batch batch;
+  for (Route route : routes) {
+    route.table = table_of(master);
+    netlink::replace_route(batch, route, link.name);
+  }
+  if (!batch.empty()) {
+    inside.execute(batch);
+  }
+}
+
 }  // namespace
 
 std::optional<Link> find_vrf(RouteSocket& inside, const std::string& name) {
@@ -135,23 +159,16 @@ void move_link(netlink::Sandbox& sandbox, const Link& link, const std::optional<
   RouteSocket& inside = sandbox.socket();
   const std::vector<Address> addresses = inside.addresses(link.index);
   const std::vector<Route> routes = routes_to_keep(inside, link, table_of(from), addresses);
-  std::optional<netlink::Monitor> monitor;
-  sandbox.run([&] { monitor.emplace(netlink::Monitor::Subject::kIpv6Addresses); });
-  change_master(inside, link, to);
-  restore_addresses(inside, link, addresses);
-  if (!monitor->wait(kAddressTimeoutMs, [&] { return all_usable(inside, link, addresses); })) {
-    throw cni::Error(cni::Code::kTryAgainLater,
-                     concat("the IPv6 addresses of ", link.name, " are not usable after ",
-                            kAddressTimeoutMs, " ms"));
-  }
-  netlink::Batch batch;
-  for (Route route : routes) {
-    route.table = table_of(to);
-    netlink::replace_route(batch, route, link.name);
-  }
-  if (!batch.empty()) {
-    inside.execute(batch);
-  }
+  Transaction transaction;
+  // The kernel forgets the routes when the interface moves: after that only this process knows them.
+  transaction.undo_with(concat("put ", link.name, " back where it was, with its routes"),
+                        [&sandbox, link, from, addresses, routes] {
+                          std::optional<RouteSocket> again;
+                          sandbox.run([&] { again.emplace(); });
+                          put(sandbox, *again, link, from, addresses, routes);
+                        });
+  put(sandbox, inside, link, to, addresses, routes);
+  transaction.commit();
 }
 
 }  // namespace linnet::vrf

@@ -21,7 +21,7 @@ void remove_vrf_if_empty(netlink::RouteSocket& inside, const std::string& name);
 
 // Puts the interface into the VRF, or takes it out of it where that is absent. The kernel drops its routes and
 // may drop its IPv6 addresses meanwhile: they are there again when this returns, the routes in the table of
-// the VRF, or in the main one, and the addresses usable.
+// the VRF, or in the main one, and the addresses usable. When it throws they are where they were.
 void move_link(netlink::Sandbox& sandbox, const netlink::Link& link,
                const std::optional<netlink::Link>& from, const std::optional<netlink::Link>& to);
 
