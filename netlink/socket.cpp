@@ -209,7 +209,8 @@ void Socket::execute(const Batch& batch, const Receiver& receiver) {
 
 void Socket::dump(const Batch& batch, const std::function<void()>& restart,
                   const Receiver& receiver) {
-  constexpr int kAttempts = 10;
+  // Of 500 links, each of ten dumps in a row meets a change where others come and go every ten milliseconds.
+  constexpr int kAttempts = 200;
   for (int attempt = 1;; ++attempt) {
     restart();
     const std::vector<Ack> acks = exchange(batch, receiver);

@@ -76,8 +76,10 @@ void gc_pairs(const cni::Request& request, const cni::NetConf& conf) {
   // Open to the end, as in DEL.
   std::optional<netlink::nft::NftSocket> nft;
   errors.attempt([&] { collect_rules(nft.emplace(), conf.name, valid); });
+  const std::size_t before = errors.size();
   errors.attempt([&] { collect_veths(conf.name, valid, errors); });
-  if (leases) {
+  // An interface that is still there has its address: the next GC frees both.
+  if (leases && errors.size() == before) {
     errors.attempt([&] {
       leases->ask(conf);
       leases->finish(conf);
