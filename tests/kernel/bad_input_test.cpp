@@ -279,6 +279,17 @@ TEST_F(BadInput, WithoutPrivilegesSaysWhatWasNotAllowed) {
   const ProgramOutput output = call(unprivileged);
   EXPECT_EQ(output.exit_code, 1);
   EXPECT_THAT(output.standard_output, HasSubstr("not permitted"));
+  for (const char* type : {"bridge", "ptp", "portmap", "firewall"}) {
+    SCOPED_TRACE(type);
+    for (const char* verb : {"DEL", "GC"}) {
+      Call refused = {.verb = verb,
+                      .conf = with(layer2_conf(), {{"type", type}}),
+                      .wrapper = {"timeout", "60", "setpriv", "--reuid=65534", "--clear-groups"}};
+      const ProgramOutput answer = call(refused);
+      EXPECT_EQ(answer.exit_code, 1) << verb;
+      EXPECT_THAT(answer.standard_output, HasSubstr("not permitted")) << verb;
+    }
+  }
 }
 
 }  // namespace
