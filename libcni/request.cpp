@@ -186,6 +186,10 @@ std::string problem_with_ifname(std::string_view ifname) {
   if (ifname.find_first_of("/:") != std::string_view::npos || holds_white_space(ifname)) {
     return concat(linnet::quoted(ifname), " holds '/', ':' or white space");
   }
+  // Never in an environment, but in JSON.
+  if (ifname.find('\0') != std::string_view::npos) {
+    return concat(linnet::quoted(ifname), " holds a zero byte");
+  }
   return {};
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "netlink/message.h"
+#include "netlink/parse.h"
 
 namespace linnet::netlink {
 
@@ -103,6 +104,20 @@ std::optional<FlowTuple> parse_tuple(std::span<const unsigned char> nest, Family
                    .destination_port = port_in(protocol, CTA_PROTO_DST_PORT)};
 }
 
+template <typename T>
+bool allows(const std::optional<T>& wanted, const T& value) {
+  return !wanted || *wanted == value;
+}
+
+bool matches(const Flow& flow, const FlowFilter& filter) {
+  return allows(filter.protocol, flow.original.protocol) &&
+         allows(filter.original_destination, flow.original.destination) &&
+         allows(filter.original_destination_port, flow.original.destination_port) &&
+         allows(filter.reply_source, flow.reply.source);
+}
+
+}  // namespace
+
 std::optional<Flow> parse_flow(const nlmsghdr* message, Family family) {
   if (header_of<nfgenmsg>(message, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) == nullptr) {
     return std::nullopt;
@@ -118,20 +133,6 @@ std::optional<Flow> parse_flow(const nlmsghdr* message, Family family) {
               .id = ntohl(attributes.number<std::uint32_t>(CTA_ID).value_or(0)),
               .zone = ntohs(attributes.number<std::uint16_t>(CTA_ZONE).value_or(0))};
 }
-
-template <typename T>
-bool allows(const std::optional<T>& wanted, const T& value) {
-  return !wanted || *wanted == value;
-}
-
-bool matches(const Flow& flow, const FlowFilter& filter) {
-  return allows(filter.protocol, flow.original.protocol) &&
-         allows(filter.original_destination, flow.original.destination) &&
-         allows(filter.original_destination_port, flow.original.destination_port) &&
-         allows(filter.reply_source, flow.reply.source);
-}
-
-}  // namespace
 
 ConntrackSocket::ConntrackSocket() : socket_(NETLINK_NETFILTER) {}
 

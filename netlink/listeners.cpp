@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "netlink/message.h"
+#include "netlink/parse.h"
 
 namespace linnet::netlink {
 
@@ -41,23 +42,6 @@ Folder open_folder(int parent, const char* name) {
   return Folder(folder);
 }
 
-std::optional<Listener> parse_listener(const nlmsghdr* message, std::uint8_t protocol) {
-  const auto* header = header_of<inet_diag_msg>(message, SOCK_DIAG_BY_FAMILY);
-  if (header == nullptr) {
-    return std::nullopt;
-  }
-  const bool ipv4 = header->idiag_family == AF_INET;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(header->id.idiag_src);
-  const auto address = IpAddress::from_bytes({bytes, ipv4 ? std::size_t{4} : std::size_t{16}});
-  const Attributes<INET_DIAG_MAX> attributes(message, sizeof *header);
-  const bool only_ipv6 = attributes.number<std::uint8_t>(INET_DIAG_SKV6ONLY).value_or(0) != 0;
-  return Listener{.address = *address,
-                  .both_families = !ipv4 && address->is_unspecified() && !only_ipv6,
-                  .protocol = protocol,
-                  .port = ntohs(header->id.idiag_sport),
-                  .inode = header->idiag_inode};
-}
-
 bool has_socket(int process, const std::string& link) {
   const Folder folder = open_folder(process, "fd");
   if (!folder) {
@@ -75,6 +59,23 @@ bool has_socket(int process, const std::string& link) {
 }
 
 }  // namespace
+
+std::optional<Listener> parse_listener(const nlmsghdr* message, std::uint8_t protocol) {
+  const auto* header = header_of<inet_diag_msg>(message, SOCK_DIAG_BY_FAMILY);
+  if (header == nullptr) {
+    return std::nullopt;
+  }
+  const bool ipv4 = header->idiag_family == AF_INET;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(header->id.idiag_src);
+  const auto address = IpAddress::from_bytes({bytes, ipv4 ? std::size_t{4} : std::size_t{16}});
+  const Attributes<INET_DIAG_MAX> attributes(message, sizeof *header);
+  const bool only_ipv6 = attributes.number<std::uint8_t>(INET_DIAG_SKV6ONLY).value_or(0) != 0;
+  return Listener{.address = *address,
+                  .both_families = !ipv4 && address->is_unspecified() && !only_ipv6,
+                  .protocol = protocol,
+                  .port = ntohs(header->id.idiag_sport),
+                  .inode = header->idiag_inode};
+}
 
 bool Listener::takes(const IpAddress& destination) const {
   if (address.family() != destination.family()) {

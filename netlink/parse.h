@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "netlink/address.h"
+#include "netlink/conntrack.h"
 #include "netlink/link.h"
+#include "netlink/listeners.h"
 #include "netlink/rule.h"
 #include "netlink/tc.h"
 
@@ -29,5 +31,8 @@ namespace linnet::netlink {
 [[nodiscard]] std::optional<Qdisc> parse_qdisc(const nlmsghdr* message);
 // Nothing for what a dump holds besides filters: the classifiers themselves and their hash tables.
 [[nodiscard]] std::optional<IngressFilter> parse_ingress_filter(const nlmsghdr* message);
+[[nodiscard]] std::optional<Flow> parse_flow(const nlmsghdr* message, Family family);
+[[nodiscard]] std::optional<Listener> parse_listener(const nlmsghdr* message,
+                                                     std::uint8_t protocol);
 
 }  // namespace linnet::netlink

@@ -29,6 +29,18 @@ void remove_rules(netlink::nft::NftSocket& nft, const Attachment& attachment,
   errors.attempt([&] { remove_reference_rules_if_present(nft, attachment); });
 }
 
+// An ADD makes the pair and then leases its address. With the store locked before the pairs are looked at, a lease
+// that is freed belongs to a pair that was seen.
+std::optional<ipam::Call> hold_leases(const cni::Request& request, const cni::NetConf& conf) {
+  const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request);
+  if (!ipam) {
+    return std::nullopt;
+  }
+  ipam::Call leases = ipam->start(cni::Verb::kGc);
+  leases.hold(conf);
+  return leases;
+}
+
 }  // namespace
 
 void del_pair(const cni::Request& request, const cni::NetConf& conf) {
@@ -59,18 +71,23 @@ void del_pair(const cni::Request& request, const cni::NetConf& conf) {
 void gc_pairs(const cni::Request& request, const cni::NetConf& conf) {
   const auto valid = valid_keys(conf.name, conf.valid_attachments);
   ErrorList errors;
+  std::optional<ipam::Call> leases;
+  errors.attempt([&] { leases = hold_leases(request, conf); });
   // Open to the end, as in DEL.
   std::optional<netlink::nft::NftSocket> nft;
   errors.attempt([&] { collect_rules(nft.emplace(), conf.name, valid); });
   if (nft) {
     errors.attempt([&] { collect_reference_rules(*nft, conf.name, conf.valid_attachments); });
   }
+  const std::size_t before = errors.size();
   errors.attempt([&] { collect_veths(conf.name, valid, errors); });
-  errors.attempt([&] {
-    if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
-      ipam->run(cni::Verb::kGc, conf);
-    }
-  });
+  // An interface that is still there has its address: the next GC frees both.
+  if (leases && errors.size() == before) {
+    errors.attempt([&] {
+      leases->ask(conf);
+      leases->finish(conf);
+    });
+  }
   errors.throw_if_any();
 }
 

@@ -224,10 +224,16 @@ void remove_rules_if_present(nft::NftSocket& socket, const Attachment& attachmen
 void collect_rules(nft::NftSocket& socket, const std::string& network,
                    const std::set<std::string, std::less<>>& valid) {
   const std::string prefix = network_key(network);
-  remove_elements(socket, search_elements(socket, kTables, [&](const nft::Element& element) {
-                    const std::string_view key = key_in_comment(element.comment);
-                    return key.starts_with(prefix) && !valid.contains(key);
-                  }));
+  const auto stale = [&](const nft::Element& element) {
+    const std::string_view key = key_in_comment(element.comment);
+    return key.starts_with(prefix) && !valid.contains(key);
+  };
+  // An ADD may put its elements while the sets are read one after the other: what was found of it in the later ones
+  // does not stay in the earlier ones.
+  const auto search = [&] { return search_elements(socket, kTables, stale); };
+  for (std::vector<SetElement> found = search(); !found.empty(); found = search()) {
+    remove_elements(socket, found);
+  }
 }
 
 }  // namespace linnet::attach

@@ -50,7 +50,13 @@ void wait_until_forwarding(netlink::RouteSocket& host, const netlink::Link& port
   bool operational = false;
   const auto forwards = [&] {
     const std::optional<netlink::Link> link = host.find_link(port.index);
-    operational = link && link->operational;
+    if (!link) {
+      throw cni::Error(
+          cni::Code::kInternal,
+          concat("bridge port ", port.name, " was removed while ADD was under way"),
+          "a DEL of this attachment, or a GC that does not list it, has run meanwhile");
+    }
+    operational = link->operational;
     if (!operational || !link->port || !link->port->forwarding) {
       return false;
     }

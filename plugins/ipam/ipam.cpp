@@ -2,6 +2,7 @@
 
 #include <array>
 #include <exception>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -19,13 +20,13 @@ constexpr std::array kLinked = {
                  .add = host_local::add,
                  .del = host_local::del,
                  .check = host_local::check,
-                 .gc = host_local::gc,
+                 .begin_gc = host_local::begin_gc,
                  .status = host_local::status},
     LinkedPlugin{.type = "static",
                  .add = static_ipam::add,
                  .del = nullptr,
                  .check = static_ipam::check,
-                 .gc = nullptr,
+                 .begin_gc = nullptr,
                  .status = static_ipam::status},
 };
 
@@ -62,7 +63,10 @@ void call_verb(const LinkedPlugin& plugin, const cni::Request& request, const cn
     case cni::Verb::kCheck:
       return call(plugin.check);
     case cni::Verb::kGc:
-      return call(plugin.gc);
+      if (plugin.begin_gc != nullptr) {
+        plugin.begin_gc(request, conf)();
+      }
+      return;
     case cni::Verb::kStatus:
       return call(plugin.status);
     case cni::Verb::kAdd:
@@ -113,6 +117,13 @@ void Call::ask(const cni::NetConf& conf) {
   }
 }
 
+void Call::hold(const cni::NetConf& conf) {
+  if (!process_ && plugin_.linked_->begin_gc != nullptr) {
+    held_ = call_as(*plugin_.linked_, verb_,
+                    [&] { return plugin_.linked_->begin_gc(plugin_.request_, conf); });
+  }
+}
+
 cni::Result Call::result(const cni::NetConf& conf) {
   cni::Result result;
   if (process_) {
@@ -134,6 +145,10 @@ cni::Result Call::result(const cni::NetConf& conf) {
 void Call::finish(const cni::NetConf& conf) {
   if (process_) {
     plugin_.delegate_->finish(*std::move(process_), verb_);
+    return;
+  }
+  if (const std::function<void()> collect = std::exchange(held_, nullptr)) {
+    call_as(*plugin_.linked_, verb_, collect);
     return;
   }
   call_as(*plugin_.linked_, verb_, [&] { call_verb(*plugin_.linked_, plugin_.request_, conf); });

@@ -2,6 +2,7 @@
 // Source: CNI specification 1.1.0, section 4 "Plugin Delegation".
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,8 @@ struct LinkedPlugin {
   cni::Result (*add)(const cni::Request&, const cni::NetConf&);
   void (*del)(const cni::Request&, const cni::NetConf&);
   void (*check)(const cni::Request&, const cni::NetConf&);
-  void (*gc)(const cni::Request&, const cni::NetConf&);
+  // Keeps others from the leases until what it returns, the collection itself, is destroyed.
+  std::function<void()> (*begin_gc)(const cni::Request&, const cni::NetConf&);
   void (*status)(const cni::Request&, const cni::NetConf&);
 };
 
@@ -57,6 +59,10 @@ class Call {
   // works while its caller goes on.
   void ask(const cni::NetConf& conf);
 
+  // For a GC that removes interfaces before it asks: from here to finish() nobody else gets or frees a lease, so that
+  // an ADD under way has its address before both or behind both. Only where the plugin is linked. Throws its error.
+  void hold(const cni::NetConf& conf);
+
   // The result of an ADD, as it comes over the wire in the configuration's version. Throws the plugin's
   // error, cni::Error(kDecodingFailure) for a result that cannot be read, and
   // cni::Error(kInvalidNetworkConfig) for one without an address.
@@ -72,6 +78,7 @@ class Call {
   Plugin plugin_;
   cni::Verb verb_;
   std::optional<cni::PluginProcess> process_;
+  std::function<void()> held_;
 };
 
 }  // namespace linnet::ipam

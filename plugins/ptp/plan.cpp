@@ -68,7 +68,8 @@ attach::InterfacePlan plan_container(const cni::Result& result) {
   for (const cni::IpConfig& ip : result.ips) {
     add_subnet_routes(routes, ip);
   }
-  std::ranges::stable_partition(routes, [](const auto& route) { return !route.gateway; });
+  std::stable_partition(routes.begin(), routes.end(),
+                        [](const auto& route) { return !route.gateway; });
   plan.routes.insert(plan.routes.begin(), routes.begin(), routes.end());
   return plan;
 }

@@ -89,6 +89,7 @@ const std::vector<Row>& rows() {
       {SYS_lseek, "lseek", kNone, {}},
       {SYS_fcntl, "fcntl", kNone, {}},
       {SYS_dup2, "dup2", kNone, {}},
+      {SYS_close_range, "close_range", kNone, {}},
       {SYS_getrandom, "getrandom", kNone, {EAGAIN}},
       {SYS_mmap, "mmap", kNone, {ENOMEM}},
       // Of the C library, before main() or where it has another way.

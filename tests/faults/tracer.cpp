@@ -81,7 +81,7 @@ class Tracer {
     int seconds = 0;
     while (!alive_.empty()) {
       int status = 0;
-      const pid_t pid = ::waitpid(-1, &status, __WALL);
+      const pid_t pid = ::waitpid(-child_, &status, __WALL);
       if (pid > 0) {
         handle(pid, status);
       } else if (errno == EINTR && ++seconds >= kDeadlineSeconds) {
@@ -229,8 +229,11 @@ TracedRun run_traced(const TracedProgram& program,
     throw SystemError(errno, "fork");
   }
   if (child == 0) {
+    ::setpgid(0, 0);
     become(argv.data(), envp.data(), input.get(), stdout_fd, error.get());
   }
+  // A group of its own, which its children are in: other programs of this process are not the tracer's.
+  ::setpgid(child, child);
   TracedRun run = Tracer(child, decide).run();
   run.output.standard_output = content_of(output);
   run.output.standard_error = content_of(error);

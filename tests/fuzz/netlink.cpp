@@ -2,7 +2,9 @@
 // message type, the rest is what follows the message's header.
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 
 #include <array>
 #include <cstring>
@@ -12,12 +14,20 @@
 #include "netlink/nft_parse.h"
 #include "netlink/parse.h"
 
+using linnet::Family;
 using namespace linnet::netlink;
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  constexpr std::array<int, 5> kTypes = {RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE,
-                                         NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE,
-                                         NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM};
+  constexpr std::array<int, 10> kTypes = {RTM_NEWLINK,
+                                          RTM_NEWADDR,
+                                          RTM_NEWROUTE,
+                                          RTM_NEWRULE,
+                                          RTM_NEWQDISC,
+                                          RTM_NEWTFILTER,
+                                          SOCK_DIAG_BY_FAMILY,
+                                          NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW,
+                                          NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE,
+                                          NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM};
   if (size == 0) {
     return 0;
   }
@@ -37,6 +47,13 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   static_cast<void>(parse_address(message, 1));
   static_cast<void>(parse_routes(message));
   static_cast<void>(parse_vlans(message, 1));
+  static_cast<void>(parse_route_lookup(message));
+  static_cast<void>(parse_rule(message));
+  static_cast<void>(parse_qdisc(message));
+  static_cast<void>(parse_ingress_filter(message));
+  static_cast<void>(parse_flow(message, Family::kIpv4));
+  static_cast<void>(parse_flow(message, Family::kIpv6));
+  static_cast<void>(parse_listener(message, 6));
   static_cast<void>(nft::parse_rule(message));
   std::vector<nft::Element> elements;
   nft::parse_elements(message, elements);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "base/error.h"
 #include "base/error_list.h"
@@ -142,7 +143,7 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
 }
 
 // No list is the empty list: the Go library leaves it out when no attachment is valid.
-void gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
+std::function<void()> begin_gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
   const StoreLocation location = parse_location_leniently(conf);
   std::vector<std::string> valid;
   for (const cni::AttachmentKey& attachment : conf.valid_attachments) {
@@ -150,12 +151,18 @@ void gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
     valid.push_back(owner.text());
     valid.push_back(owner.legacy_text());
   }
-  on_store(location, cni::Code::kIoFailure, [&] {
-    if (std::optional<Store> store = Store::open_existing(location, current_boot_id())) {
-      store->keep_only(valid);
+  const auto store =
+      std::make_shared<std::optional<Store>>(on_store(location, cni::Code::kIoFailure, [&] {
+        return Store::open_existing(location, current_boot_id());
+      }));
+  return [location, valid, store] {
+    if (*store) {
+      on_store(location, cni::Code::kIoFailure, [&] { (*store)->keep_only(valid); });
     }
-  });
+  };
 }
+
+void gc(const cni::Request& request, const cni::NetConf& conf) { begin_gc(request, conf)(); }
 
 void status(const cni::Request& /*request*/, const cni::NetConf& conf) {
   const Config config = parse_config(conf, {});

@@ -244,8 +244,10 @@ Conditions parse_conditions(std::string_view key, Family family,
     iptables ? parse_iptables(reader, conditions) : parse_nft(reader, conditions);
   }
   std::ranges::sort(conditions, {}, &Condition::text);
-  const auto same = std::ranges::unique(conditions, {}, &Condition::text);
-  conditions.erase(same.begin(), same.end());
+  const auto same =
+      std::unique(conditions.begin(), conditions.end(),
+                  [](const Condition& a, const Condition& b) { return a.text() == b.text(); });
+  conditions.erase(same, conditions.end());
   return conditions;
 }
 

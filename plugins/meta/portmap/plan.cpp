@@ -60,20 +60,22 @@ void remove_duplicates(SetElements& list) {
   if (!std::ranges::is_sorted(list.elements, {}, &nft::Element::key)) {
     std::ranges::stable_sort(list.elements, {}, &nft::Element::key);
   }
-  const auto same = std::ranges::unique(list.elements, [&](const auto& a, const auto& b) {
-    if (a.key != b.key) {
-      return false;
-    }
-    if (a.data != b.data) {
-      throw cni::Error(
-          cni::Code::kInvalidNetworkConfig,
-          concat("\"runtimeConfig.portMappings\": ", redirect_of(list.set, a)->text(),
-                 " is mapped twice, to container ports ", redirect_of(list.set, a)->container_port,
-                 " and ", redirect_of(list.set, b)->container_port, ": choose another hostPort"));
-    }
-    return true;
-  });
-  list.elements.erase(same.begin(), same.end());
+  const auto same =
+      std::unique(list.elements.begin(), list.elements.end(), [&](const auto& a, const auto& b) {
+        if (a.key != b.key) {
+          return false;
+        }
+        if (a.data != b.data) {
+          throw cni::Error(
+              cni::Code::kInvalidNetworkConfig,
+              concat("\"runtimeConfig.portMappings\": ", redirect_of(list.set, a)->text(),
+                     " is mapped twice, to container ports ",
+                     redirect_of(list.set, a)->container_port, " and ",
+                     redirect_of(list.set, b)->container_port, ": choose another hostPort"));
+        }
+        return true;
+      });
+  list.elements.erase(same, list.elements.end());
 }
 
 void plan_ports(const Config& config, const IpAddress& container, const std::string& comment,

@@ -60,12 +60,12 @@ Plan move_to_waiting(nft::NftSocket& nft, Plan plan, const Elements& taken,
                      const attach::Attachment& attachment) {
   std::vector<SetElements> waiting;
   for (SetElements& list : plan.ports) {
-    const auto behind = std::ranges::stable_partition(
-        list.elements,
+    const auto behind = std::stable_partition(
+        list.elements.begin(), list.elements.end(),
         [&](const nft::Element& element) { return !has_key(taken, list.set, element); });
-    if (!behind.empty()) {
-      waiting.push_back({list.set, {behind.begin(), behind.end()}});
-      list.elements.erase(behind.begin(), behind.end());
+    if (behind != list.elements.end()) {
+      waiting.push_back({list.set, {behind, list.elements.end()}});
+      list.elements.erase(behind, list.elements.end());
     }
   }
   std::erase_if(plan.ports, [](const SetElements& list) { return list.elements.empty(); });

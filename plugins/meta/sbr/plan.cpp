@@ -99,8 +99,8 @@ Plan plan_source_routing(const Config& config, const std::vector<cni::IpConfig>&
       plan_address(config, ip, main_routes, table, plan);
     }
   }
-  std::ranges::stable_partition(
-      plan.added, [](const netlink::Route& route) { return !route.gateway.has_value(); });
+  std::stable_partition(plan.added.begin(), plan.added.end(),
+                        [](const netlink::Route& route) { return !route.gateway.has_value(); });
   return plan;
 }
 

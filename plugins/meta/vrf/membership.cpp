@@ -43,8 +43,8 @@ std::vector<Route> routes_to_keep(RouteSocket& inside, const Link& link, std::ui
   std::erase_if(routes, [&](const Route& route) {
     return route.table != table || is_kernels(route, addresses);
   });
-  std::ranges::stable_partition(routes,
-                                [](const Route& route) { return !route.gateway.has_value(); });
+  std::stable_partition(routes.begin(), routes.end(),
+                        [](const Route& route) { return !route.gateway.has_value(); });
   return routes;
 }
 

@@ -96,6 +96,22 @@ TEST_F(Cache, FileThatCannotBeReadIsAnErrorToFindAndCanBeRemoved) {
   cache_.remove_if_present("n", "c1", "eth0");
 }
 
+// What a power cut may leave: nothing is synced, and a reboot ends every attachment all the same.
+TEST_F(Cache, FileThatIsTornAnywhereIsAnErrorToFindAndCanBeRemoved) {
+  const std::string whole(kWrittenByGo);
+  for (std::size_t length = 0; length < whole.find_last_of('}'); ++length) {
+    for (const std::string& rest : {std::string(), std::string(whole.size() - length, '\0')}) {
+      folder_.write("cni/results/n-c1-eth0", whole.substr(0, length) + rest);
+      expect_error(Code::kDecodingFailure, "n-c1-eth0",
+                   [&] { (void)cache_.find("n", "c1", "eth0"); });
+      EXPECT_THAT(cache_.list().attachments, IsEmpty());
+      EXPECT_THAT(cache_.list().problems, SizeIs(1));
+      cache_.remove_if_present("n", "c1", "eth0");
+      ASSERT_FALSE(cache_.find("n", "c1", "eth0")) << length;
+    }
+  }
+}
+
 TEST_F(Cache, WrongFieldsAreNamed) {
   for (const auto& [member, value] : {std::pair{"cniArgs", R"([["A"]])"},
                                       {"config", R"("not base64!")"},

@@ -124,6 +124,7 @@ TEST(Ifname, FollowsTheKernelsRule) {
                            "a\xe3\x80\x80", "\xe2\x80\x83"}) {
     EXPECT_FALSE(problem_with_ifname(name).empty()) << name;
   }
+  EXPECT_FALSE(problem_with_ifname(std::string_view("eth\0name", 8)).empty());
 }
 
 TEST(PluginType, IsAPlainName) {
