@@ -9,6 +9,7 @@
 #include "rig/compare.h"
 #include "rig/page.h"
 #include "rig/setup/bench.h"
+#include "rig/setup/scenario.h"
 #include "rig/stat.h"
 
 namespace linnet::rig {
@@ -145,7 +146,8 @@ void add_setup(CLI::App& app) {
   command->add_option("--burst", options.burst, "ADDs at once, 0 for none")
       ->check(CLI::Range(0, 10000))
       ->capture_default_str();
-  command->add_option("--scenario", options.only, "only this one");
+  command->add_option("--scenario", options.only, "only this one")
+      ->check(CLI::IsMember(setup::scenario_names()));
   command->add_flag("--json", arguments->json, "JSON with every measurement, instead of the table");
   command->callback([arguments] {
     arguments->options.own_folder = own_folder();

@@ -180,6 +180,17 @@ int host_port_of(const Scenario& scenario, int number) {
   return 1024 + number * each % 64000;
 }
 
+std::vector<std::string> scenario_names() {
+  std::vector<std::string> names = {bare_scenario().name};
+  for (const Scenario& scenario : all_scenarios()) {
+    names.push_back(scenario.name);
+  }
+  for (const Contrast& contrast : all_contrasts()) {
+    names.push_back(contrast.name);
+  }
+  return names;
+}
+
 Scenario bare_scenario() {
   Scenario bare;
   bare.name = "bare";

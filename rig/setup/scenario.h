@@ -28,6 +28,7 @@ struct Scenario {
 [[nodiscard]] std::vector<std::string> plugins_of(const Scenario& scenario);
 
 [[nodiscard]] std::vector<Scenario> all_scenarios();
+
 // What differs in one thing, measured in turns with the plugins of one folder: against the first variant.
 struct Variant {
   std::string label;
@@ -43,14 +44,17 @@ struct Contrast {
 // The floor: bare.cpp in place of a plugin.
 [[nodiscard]] Scenario bare_scenario();
 
-// The call of `verb` for attachment `number` of a scenario with the plugins of `folder`. `netns` is
-// the container's; `previous` the result of its ADD, for DEL.
+// The names of all of these.
+[[nodiscard]] std::vector<std::string> scenario_names();
+
 // The port of the host that the first mapping of an attachment is for.
 [[nodiscard]] int host_port_of(const Scenario& scenario, int number);
 // The bridge's address in the scenarios that have a bridge with an address.
 inline constexpr const char* kGateway = "10.64.0.1";
 inline constexpr int kContainerPort = 80;
 
+// The call of `verb` for attachment `number` of a scenario with the plugins of `folder`. `netns` is
+// the container's; `previous` the result of its ADD, for DEL.
 [[nodiscard]] Execution call_of(const Scenario& scenario, const std::string& folder, Verb verb,
                                 int number, const std::string& netns, const std::string& previous);
 

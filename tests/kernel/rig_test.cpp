@@ -335,6 +335,10 @@ TEST_F(Rig, SaysWhatIsWrong) {
       run_program({LINNET_BIN_DIR "/netrig", "run", "--topology", "macvlam"});
   EXPECT_NE(topology.exit_code, 0);
   EXPECT_THAT(topology.standard_error, testing::HasSubstr("macvlam"));
+  const ProgramOutput scenario =
+      run_program({LINNET_BIN_DIR "/netrig", "setup", "--scenario", "bridge+ipMask"});
+  EXPECT_NE(scenario.exit_code, 0);
+  EXPECT_THAT(scenario.standard_error, testing::HasSubstr("bridge+ipMasq+host-local"));
   EXPECT_THAT(list.standard_error, testing::HasSubstr("/nonexistent.conflist"));
   const ProgramOutput output =
       run_program({LINNET_BIN_DIR "/netrig", "steering", "--cni-path", "/nonexistent"});
