@@ -118,7 +118,7 @@ int become(const Launch& launch) {
     }
   }
   // What this program's caller forgot to keep to itself is nothing to a plugin. Kernels before 5.9 leave it open.
-  static_cast<void>(::close_range(STDERR_FILENO + 1, ~0U, 0));
+  static_cast<void>(::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0));
   // Daemons ignore SIGPIPE and block signals for themselves; a plugin shall not inherit that.
   ::signal(SIGPIPE, SIG_DFL);
   sigset_t none;
