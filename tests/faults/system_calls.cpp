@@ -27,6 +27,7 @@ const std::vector<Row>& rows() {
   using enum Effect;
   static const std::vector<Row> table = {
       {SYS_read, "read", kNone, {EIO, EINTR}},
+      {SYS_readv, "readv", kNone, {EIO, EINTR}},
       {SYS_pread64, "pread64", kNone, {EIO, EINTR}},
       {SYS_write, "write", kWorld, {ENOSPC, EIO, EINTR}},
       {SYS_writev, "writev", kWorld, {ENOSPC, EIO}},
@@ -52,6 +53,8 @@ const std::vector<Row>& rows() {
       {SYS_flock, "flock", kNone, {EINTR, ENOLCK}},
       {SYS_fstat, "fstat", kNone, {ENOMEM}},
       {SYS_newfstatat, "newfstatat", kNone, {ENOMEM}},
+      {SYS_stat, "stat", kNone, {ENOMEM}},
+      {SYS_lstat, "lstat", kNone, {ENOMEM}},
       {SYS_statx, "statx", kNone, {ENOMEM}},
       {SYS_statfs, "statfs", kNone, {EIO, ENOMEM}},
       {SYS_fstatfs, "fstatfs", kNone, {EIO, ENOMEM}},
@@ -68,6 +71,8 @@ const std::vector<Row>& rows() {
       {SYS_renameat, "renameat", kWorld, {ENOSPC, EIO, EBUSY}},
       {SYS_unlink, "unlink", kWorld, {EIO, EBUSY}},
       {SYS_unlinkat, "unlinkat", kWorld, {EIO, EBUSY}},
+      {SYS_rmdir, "rmdir", kWorld, {EIO, EBUSY}},
+      {SYS_chmod, "chmod", kWorld, {EIO}},
       {SYS_fchmod, "fchmod", kWorld, {EIO}},
       {SYS_fsetxattr, "fsetxattr", kWorld, {ENOSPC}},
       {SYS_fgetxattr, "fgetxattr", kNone, {ENOMEM}},
