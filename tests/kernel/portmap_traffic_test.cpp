@@ -179,6 +179,8 @@ TEST_F(PortmapTraffic, SctpIsRedirectedAndItsFlowsFollowTheMappings) {
   const Json diameter = Json::array({mapping(5868, 3868, "sctp")});
   const Probe probe = {"sctp", "192.0.2.1", 5868, 40000};
   publish_for("c1", diameter);
+  // A flow that was closed is forgotten by itself after ten seconds, which are few in an emulated machine.
+  must_run({"sh", "-c", "echo 600 > /proc/sys/net/netfilter/nf_conntrack_sctp_timeout_closed"});
   EXPECT_EQ(ask("outside", probe), "c1 192.0.2.9");
   EXPECT_THAT(ask("outside", {{"sctp", "2001:db8::1", 5868},
                               {"tcp", "192.0.2.1", 5868},
