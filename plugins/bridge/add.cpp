@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <optional>
 
 #include "base/text.h"
@@ -18,6 +19,24 @@
 namespace linnet::bridge {
 
 namespace {
+
+netlink::Link create_port(netlink::RouteSocket& host, const netlink::Netns& host_netns,
+                          const netlink::Netns& sandbox, const attach::Attachment& attachment,
+                          const netlink::Link& bridge, const Config& config) {
+  try {
+    return attach::create_veth(
+        host, host_netns, sandbox, attachment,
+        {.container_mac = config.mac, .mtu = config.mtu, .master = bridge.index});
+  } catch (const netlink::Error& error) {
+    // Not every C library has words for it.
+    if (error.code() != EXFULL) {
+      throw;
+    }
+    throw cni::Error(cni::Code::kInternal,
+                     concat("bridge ", bridge.name, " has as many ports as the kernel allows (1023): ",
+                            "remove containers, or put further ones on a network with another bridge"));
+  }
+}
 
 void set_up_gateway(netlink::RouteSocket& host, const netlink::Link& bridge, const Config& config,
                     cni::Result& result) {
@@ -66,8 +85,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
   netlink::RouteSocket host;
   const netlink::Link bridge = ensure_bridge(host, config);
   const netlink::Link port =
-      attach::create_veth(host, host_netns, sandbox_netns, attachment,
-                          {.container_mac = config.mac, .mtu = config.mtu, .master = bridge.index});
+      create_port(host, host_netns, sandbox_netns, attachment, bridge, config);
   transaction.undo_with(concat("remove ", port.name), [name = port.name] {
     netlink::RouteSocket().remove_link_if_present(name);
   });

@@ -277,5 +277,19 @@ TEST_F(BridgeLifecycle, TwoHundredAddsBySixteenProcessesGiveTwoHundredAddresses)
   }
 }
 
+TEST_F(BridgeLifecycle, SaysThatABridgeHasAllThePortsThereCanBe) {
+  must_run({"sh", "-c",
+            "ip link add br0 type bridge && for i in $(seq 512); do"
+            " echo link add p$i master br0 type veth peer name q$i;"
+            " echo link set q$i master br0; done | ip -force -batch - 2>/dev/null;"
+            " ip -o link show master br0 | wc -l | grep -qx 1023"});
+  const ProgramOutput output = call({.verb = "ADD", .conf = bridge_conf()});
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_THAT(output.json()["msg"].get<std::string>(),
+              HasSubstr("bridge br0 has as many ports as the kernel allows"));
+  EXPECT_EQ(ip("", {"link", "show", "type", "veth"}).size(), 1024U);
+  EXPECT_EQ(ip("c1", {"link", "show"}).size(), 1U);
+}
+
 }  // namespace
 }  // namespace linnet::test
