@@ -1,5 +1,6 @@
-# The plugins' executable (and the program of the rig that is the floor under it) linked with musl where the host has what that needs (packages musl-dev and
-# gcc-N-source): a static program starts in a third of the time that glibc takes. Why: musl/make-sysroot.
+# The plugins' executable, and the program of the rig that is the floor under it, linked with musl where the host
+# has what that needs (packages musl-dev and gcc-N-source): they start in a third of the time that glibc takes. Why:
+# musl/make-sysroot.
 #
 # linnet_musl_executables(names…)  <build>/bin/<name>, made by a build of this project of its own, with musl
 set(LINNET_MUSL AUTO CACHE STRING "link the plugins with musl: AUTO (where it is installed), ON or OFF")

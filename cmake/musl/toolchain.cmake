@@ -1,5 +1,5 @@
-# The host's g++-N (LINNET_MUSL_GCC is N) with musl and the libstdc++ of LINNET_MUSL_SYSROOT (cmake/musl/make-sysroot): executables
-# are static, and position independent all the same.
+# The host's g++-N (LINNET_MUSL_GCC is N) with musl and the libstdc++ of LINNET_MUSL_SYSROOT (make-sysroot):
+# executables are static, and position independent all the same.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR ${CMAKE_HOST_SYSTEM_PROCESSOR})
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LINNET_MUSL_SYSROOT LINNET_MUSL_GCC)

@@ -230,9 +230,11 @@ void collect_rules(nft::NftSocket& socket, const std::string& network,
   };
   // An ADD may put its elements while the sets are read one after the other: what was found of it in the later ones
   // does not stay in the earlier ones.
-  const auto search = [&] { return search_elements(socket, kTables, stale); };
-  for (std::vector<SetElement> found = search(); !found.empty(); found = search()) {
+  constexpr int kRounds = 10;
+  std::vector<SetElement> found = search_elements(socket, kTables, stale);
+  for (int round = 0; round < kRounds && !found.empty(); ++round) {
     remove_elements(socket, found);
+    found = search_elements(socket, kTables, stale);
   }
 }
 
