@@ -1,8 +1,9 @@
 #include "base/sha512.h"
 
+#include <sha512.h>
 #include <sys/types.h>
 
-#include <sha512.h>
+#include <cstdint>
 
 #include "base/text.h"
 
