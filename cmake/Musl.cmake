@@ -26,7 +26,7 @@ function(linnet_musl_executables)
   set(maker ${PROJECT_SOURCE_DIR}/cmake/musl/make-sysroot)
   add_custom_command(OUTPUT ${sysroot}/lib/libstdc++.a
     COMMAND ${maker} ${sysroot} ${linnet_gcc}
-    DEPENDS ${maker} ${PROJECT_SOURCE_DIR}/cmake/musl/glibc_calls.c
+    DEPENDS ${maker} ${PROJECT_SOURCE_DIR}/cmake/musl/glibc_calls.c ${PROJECT_SOURCE_DIR}/cmake/musl/copy.c
     COMMENT "Building libstdc++ for musl" VERBATIM)
   add_custom_target(musl_sysroot DEPENDS ${sysroot}/lib/libstdc++.a)
   list(TRANSFORM ARGN PREPEND <BINARY_DIR>/bin/ OUTPUT_VARIABLE made)

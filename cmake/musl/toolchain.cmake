@@ -19,7 +19,8 @@ string(JOIN " " CMAKE_CXX_FLAGS_INIT
 string(JOIN " " CMAKE_CXX_LINK_EXECUTABLE
   "<CMAKE_CXX_COMPILER> <FLAGS> <CMAKE_CXX_LINK_FLAGS> <LINK_FLAGS> -nostdlib -nostartfiles -static-pie -Wl,--eh-frame-hdr"
   "${linnet_musl}/rcrt1.o ${linnet_musl}/crti.o ${linnet_runtime}/crtbeginS.o"
-  "<OBJECTS> -o <TARGET> <LINK_LIBRARIES> ${LINNET_MUSL_SYSROOT}/lib/glibc_calls.o"
+  "<OBJECTS> -o <TARGET> <LINK_LIBRARIES>"
+  "${LINNET_MUSL_SYSROOT}/lib/glibc_calls.o ${LINNET_MUSL_SYSROOT}/lib/copy.o"
   "-L${LINNET_MUSL_SYSROOT}/lib -L${linnet_musl} -Wl,--start-group -lstdc++ -lgcc -lgcc_eh -lc -Wl,--end-group"
   "${linnet_runtime}/crtendS.o ${linnet_musl}/crtn.o")
 # A link of CMake's tests would need the rule above, too.
