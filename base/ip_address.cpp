@@ -69,8 +69,12 @@ IpAddress IpAddress::unspecified(Family family) {
 }
 
 std::string IpAddress::text() const {
+  if (is_ipv4()) {
+    // Not by inet_ntop(3): the C library formats each by its printf(3).
+    return concat(bytes_[0], '.', bytes_[1], '.', bytes_[2], '.', bytes_[3]);
+  }
   char out[INET6_ADDRSTRLEN] = {};
-  ::inet_ntop(is_ipv4() ? AF_INET : AF_INET6, bytes_.data(), out, sizeof out);
+  ::inet_ntop(AF_INET6, bytes_.data(), out, sizeof out);
   return out;
 }
 

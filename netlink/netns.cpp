@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <cerrno>
@@ -78,7 +81,20 @@ Netns Netns::open(const std::string& path) {
   return Netns(std::move(examined.fd));
 }
 
-Netns Netns::current() { return Netns(open_file("/proc/thread-self/ns/net", O_RDONLY)); }
+// A new socket knows its namespace. The way through /proc, for whom the kernel does not tell (it wants
+// CAP_NET_ADMIN), takes five times as long: the files of a new process are made when they are looked up.
+Netns Netns::current() {
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  UniqueFd fd(socket ? ::ioctl(socket.get(), SIOCGSKNS) : -1);
+  return Netns(fd ? std::move(fd) : open_file("/proc/thread-self/ns/net", O_RDONLY));
+}
+
+bool Netns::is_at(const std::string& path) const {
+  struct stat own {};
+  struct stat there {};
+  return ::stat(path.c_str(), &there) == 0 && ::fstat(fd(), &own) == 0 &&
+         there.st_dev == own.st_dev && there.st_ino == own.st_ino;
+}
 
 void Netns::run_inside(const Netns& inside, const std::function<void()>& action) const {
   if (::setns(inside.fd(), CLONE_NEWNET) != 0) {

@@ -1,5 +1,5 @@
 // Network namespaces.
-// Source: network_namespaces(7), ioctl_ns(2).
+// Source: network_namespaces(7), ioctl_ns(2), SIOCGSKNS of <linux/sockios.h>.
 #pragma once
 
 #include <functional>
@@ -24,6 +24,8 @@ class Netns {
   [[nodiscard]] static Netns current();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
+  // Whether this namespace is the one at `path`; false for a path that cannot be examined.
+  [[nodiscard]] bool is_at(const std::string& path) const;
 
   // Runs `action` with the calling thread inside the namespace `inside`, then returns to this one. The
   // process is ended at once when it cannot return: nothing may run in the wrong namespace.

@@ -7,6 +7,8 @@
 #include <linux/if_link.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -43,6 +45,16 @@ Message route_question(unsigned char family) {
   return question;
 }
 
+// For an ioctl(2) of netdevice(7). Absent for a name that no link can have.
+std::optional<ifreq> request_about(std::string_view name) {
+  ifreq request{};
+  if (name.empty() || name.size() >= sizeof request.ifr_name) {
+    return std::nullopt;
+  }
+  name.copy(request.ifr_name, name.size());
+  return request;
+}
+
 }  // namespace
 
 RouteSocket::RouteSocket() : socket_(NETLINK_ROUTE) {}
@@ -75,6 +87,23 @@ Link RouteSocket::get_link(std::string_view name) {
     return *std::move(link);
   }
   throw Error({ENODEV, {}}, concat("look up link ", name));
+}
+
+bool RouteSocket::has_link(std::string_view name) {
+  std::optional<ifreq> request = request_about(name);
+  if (!request) {
+    return false;
+  }
+  if (::ioctl(socket_.fd(), SIOCGIFINDEX, &*request) == 0) {
+    return true;
+  }
+  return errno != ENODEV && find_link(name).has_value();
+}
+
+bool RouteSocket::is_running(std::string_view name) {
+  std::optional<ifreq> request = request_about(name);
+  return request && ::ioctl(socket_.fd(), SIOCGIFFLAGS, &*request) == 0 &&
+         (static_cast<unsigned>(request->ifr_flags) & IFF_RUNNING) != 0;
 }
 
 std::vector<std::optional<Link>> RouteSocket::find_links(std::span<const std::string> names) {

@@ -31,7 +31,7 @@ void resolve_name_clash(netlink::RouteSocket& host, netlink::RouteSocket& sandbo
 // get the alias.
 std::optional<netlink::Link> try_to_create(netlink::RouteSocket& host,
                                            const netlink::NewVeth& veth) {
-  if (host.find_link(veth.name)) {
+  if (host.has_link(veth.name)) {
     return std::nullopt;
   }
   try {

@@ -61,6 +61,9 @@ void wait_until_forwarding(netlink::RouteSocket& host, const netlink::Link& port
       return false;
     }
     // A bridge that had no port sends nothing itself until it is operational again.
+    if (host.is_running(bridge.name)) {
+      return true;
+    }
     const std::optional<netlink::Link> master = host.find_link(bridge.index);
     return !master || !master->up || master->operational;
   };

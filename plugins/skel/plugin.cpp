@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "base/text.h"
 #include "libcni/error.h"
 #include "libcni/plugin_keys.h"
+#include "netlink/netns.h"
 
 namespace linnet::skel {
 
@@ -62,19 +62,20 @@ bool may_run_in_target(const cni::Environment& environment) {
   return value == "1" || equals_ignoring_case(value, "true");
 }
 
+bool is_own_namespace(const std::string& path) {
+  try {
+    return !path.empty() && netlink::Netns::current().is_at(path);
+  } catch (const SystemError&) {
+    return false;
+  }
+}
+
 // A runtime that passes the host's own namespace by mistake would have the plugin rename, move and
 // delete the host's interfaces. A path that cannot be opened is no such mistake: DEL comes after
 // the namespace is gone.
 void refuse_own_namespace(const Request& request, const cni::Environment& environment) {
   const bool concerned = request.verb == Verb::kAdd || request.verb == Verb::kDel;
-  struct stat target {};
-  struct stat own {};
-  if (!concerned || request.netns.empty() || ::stat(request.netns.c_str(), &target) != 0 ||
-      ::stat("/proc/thread-self/ns/net", &own) != 0) {
-    return;
-  }
-  if (target.st_dev == own.st_dev && target.st_ino == own.st_ino &&
-      !may_run_in_target(environment)) {
+  if (concerned && is_own_namespace(request.netns) && !may_run_in_target(environment)) {
     throw Error(Code::kInvalidNetns,
                 concat("CNI_NETNS: ", linnet::quoted(request.netns),
                        " is the network namespace that the plugin itself runs in"),
