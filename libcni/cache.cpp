@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "libcni/error.h"
+#include "libcni/object_text.h"
 #include "libcni/request.h"
 
 namespace linnet::cni {
@@ -32,7 +33,8 @@ bool is_of_kind(const Json& json) {
   return kind != nullptr && *kind == kKind;
 }
 
-Json content_of(const CachedAttachment& attachment) {
+std::string content_of(const CachedAttachment& attachment, const MemberTexts& capability_args,
+                       std::string_view result) {
   Json json = {{"kind", kKind},
                {"containerId", attachment.container_id},
                {"config", to_base64(attachment.config)},
@@ -44,13 +46,18 @@ Json content_of(const CachedAttachment& attachment) {
   for (const auto& [key, value] : attachment.args) {
     json["cniArgs"].push_back(Json::array({key, value}));
   }
-  if (!attachment.capability_args.empty()) {
-    json["capabilityArgs"] = attachment.capability_args;
+  ObjectText content(json);
+  if (!capability_args.empty()) {
+    ObjectText arguments;
+    for (const auto& [name, text] : capability_args) {
+      arguments.add(name, text);
+    }
+    content.add("capabilityArgs", std::move(arguments).finish());
   }
-  if (!attachment.result.is_null()) {
-    json["result"] = attachment.result;
+  if (!result.empty()) {
+    content.add("result", result);
   }
-  return json;
+  return std::move(content).finish();
 }
 
 std::vector<std::pair<std::string, std::string>> read_args(ObjectReader& reader) {
@@ -120,6 +127,12 @@ std::string ResultCache::path_of(std::string_view network, std::string_view cont
 }
 
 void ResultCache::save(const CachedAttachment& attachment) const {
+  save(attachment, member_texts(attachment.capability_args),
+       attachment.result.is_null() ? std::string() : dump(attachment.result));
+}
+
+void ResultCache::save(const CachedAttachment& attachment, const MemberTexts& capability_args,
+                       std::string_view result) const {
   const std::size_t length =
       file_name(attachment.network, attachment.container_id, attachment.ifname).size();
   if (length > kMaxName) {
@@ -132,7 +145,7 @@ void ResultCache::save(const CachedAttachment& attachment) const {
   }
   ensure_directory(concat(folder_, "/results"), 0700);
   write_file_atomically(path_of(attachment.network, attachment.container_id, attachment.ifname),
-                        dump(content_of(attachment)), 0600);
+                        content_of(attachment, capability_args, result), 0600);
 }
 
 std::optional<CachedAttachment> ResultCache::find(std::string_view network,

@@ -32,6 +32,9 @@ class ResultCache {
   // Replaces the attachment's file (mode 0600) in one step: a reader sees the old or the new one.
   // Throws SystemError, and Error(kInvalidEnvironment) when the names make no file name.
   void save(const CachedAttachment& attachment) const;
+  // With capability arguments and result as JSON text, instead of those of `attachment`; empty: none.
+  void save(const CachedAttachment& attachment, const MemberTexts& capability_args,
+            std::string_view result) const;
 
   // Absent when there is none. A bare result, as older libraries wrote it, has only the names it
   // was asked for and a result. A file that names another attachment is not this one's: network

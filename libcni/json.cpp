@@ -104,6 +104,16 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+MemberTexts member_texts(const Json& object) {
+  MemberTexts texts;
+  if (object.is_object()) {
+    for (auto member = object.begin(); member != object.end(); ++member) {
+      texts.emplace(member.key(), dump(member.value()));
+    }
+  }
+  return texts;
+}
+
 const Json* find_key(const Json& object, std::string_view key) {
   if (!object.is_object()) {
     return nullptr;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -21,6 +23,10 @@ enum class Code : int;  // libcni/error.h
 
 // Compact text; bytes that are not UTF-8 are replaced, never an exception.
 [[nodiscard]] std::string dump(const Json& json);
+
+// The members of an object by name, each as compact text. Empty for what is no object.
+using MemberTexts = std::map<std::string, std::string, std::less<>>;
+[[nodiscard]] MemberTexts member_texts(const Json& object);
 
 // The member called `key`: the one of exactly that name, else one that differs only in ASCII case
 // (callers that marshal Go structures without tags send "HostPort"). Null when there is none, when

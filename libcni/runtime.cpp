@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "libcni/error.h"
 #include "libcni/exec.h"
+#include "libcni/object_text.h"
 #include "libcni/version.h"
 
 namespace linnet::cni {
@@ -66,23 +67,30 @@ Json base_configuration(const NetworkList& list, const PluginConf& plugin) {
   return configuration;
 }
 
-Json attachment_configuration(const NetworkList& list, const PluginConf& plugin,
-                              const RuntimeConf& conf, const Json& prev_result) {
-  Json configuration = base_configuration(list, plugin);
-  Json runtime_config = Json::object();
+// `prev_result`: empty when there is none.
+std::string attachment_configuration(const NetworkList& list, const PluginConf& plugin,
+                                     const MemberTexts& arguments, const std::string& prev_result) {
+  Json base = base_configuration(list, plugin);
+  ObjectText runtime_config;
   for (const std::string& capability : plugin.capabilities) {
-    if (const auto value = conf.capability_args.find(capability);
-        value != conf.capability_args.end()) {
-      runtime_config[capability] = *value;
+    if (const auto argument = arguments.find(capability); argument != arguments.end()) {
+      runtime_config.add(capability, argument->second);
     }
   }
   if (!runtime_config.empty()) {
-    configuration["runtimeConfig"] = std::move(runtime_config);
+    base.erase("runtimeConfig");
   }
-  if (!prev_result.is_null()) {
-    configuration["prevResult"] = prev_result;
+  if (!prev_result.empty()) {
+    base.erase("prevResult");
   }
-  return configuration;
+  ObjectText configuration(base);
+  if (!runtime_config.empty()) {
+    configuration.add("runtimeConfig", std::move(runtime_config).finish());
+  }
+  if (!prev_result.empty()) {
+    configuration.add("prevResult", prev_result);
+  }
+  return std::move(configuration).finish();
 }
 
 bool keeps_result(const NetworkList& list) { return at_least(list.cni_version, "0.4.0"); }
@@ -109,7 +117,7 @@ Runtime::Runtime(RuntimeOptions options)
     : options_(std::move(options)), cache_(options_.cache_folder) {}
 
 std::string Runtime::execute(std::string_view type, Verb verb, const RuntimeConf& conf,
-                             const Json& configuration) const {
+                             const std::string& configuration) const {
   const std::string executable = find_plugin(type, options_.plugin_path);
   // Every variable is set, so that none of this process's own reaches the plugin.
   const std::map<std::string, std::string> variables = {
@@ -120,29 +128,30 @@ std::string Runtime::execute(std::string_view type, Verb verb, const RuntimeConf
       {"CNI_ARGS", joined_args(conf)},
       {"CNI_PATH", join(options_.plugin_path, ":")}};
   PluginOutput output =
-      PluginProcess::start(executable, variables).run(dump(configuration), options_.timeout);
+      PluginProcess::start(executable, variables).run(configuration, options_.timeout);
   throw_if_failed(output, executable, verb_name(verb));
   return std::move(output.standard_output);
 }
 
 Result Runtime::add_all(const NetworkList& list, const RuntimeConf& conf) const {
+  const MemberTexts arguments = member_texts(conf.capability_args);
   Result result;
-  Json prev_result;
+  std::string prev_result;
   for (const PluginConf& plugin : list.plugins) {
-    const std::string printed = execute(plugin.type, Verb::kAdd, conf,
-                                        attachment_configuration(list, plugin, conf, prev_result));
+    const std::string printed =
+        execute(plugin.type, Verb::kAdd, conf,
+                attachment_configuration(list, plugin, arguments, prev_result));
     const std::string what = concat("result of ", plugin.type);
     result = parse_result(parse_json(printed, what), list.cni_version, what);
-    prev_result = to_json(result, list.cni_version);
+    prev_result = dump(to_json(result, list.cni_version));
   }
   cache_.save({.network = list.name,
                .container_id = conf.container_id,
                .ifname = conf.ifname,
                .netns = conf.netns,
                .config = list.raw,
-               .args = conf.args,
-               .capability_args = conf.capability_args,
-               .result = prev_result});
+               .args = conf.args},
+              arguments, prev_result);
   return result;
 }
 
@@ -157,7 +166,7 @@ Result Runtime::add(const NetworkList& list, const RuntimeConf& conf) const {
     const Error error = as_error(exception);
     ErrorList undo;
     undo.attempt([&] {
-      delete_all(list, conf, nullptr);
+      delete_all(list, conf, "");
       cache_.remove_if_present(list.name, conf.container_id, conf.ifname);
     });
     if (undo.empty()) {
@@ -170,12 +179,13 @@ Result Runtime::add(const NetworkList& list, const RuntimeConf& conf) const {
 }
 
 void Runtime::delete_all(const NetworkList& list, const RuntimeConf& conf,
-                         const Json& prev_result) const {
+                         const std::string& prev_result) const {
+  const MemberTexts arguments = member_texts(conf.capability_args);
   ErrorList errors;
   for (auto plugin = list.plugins.rbegin(); plugin != list.plugins.rend(); ++plugin) {
     errors.attempt([&] {
       (void)execute(plugin->type, Verb::kDel, conf,
-                    attachment_configuration(list, *plugin, conf, prev_result));
+                    attachment_configuration(list, *plugin, arguments, prev_result));
     });
   }
   errors.throw_if_any();
@@ -183,11 +193,11 @@ void Runtime::delete_all(const NetworkList& list, const RuntimeConf& conf,
 
 void Runtime::del(const NetworkList& list, const RuntimeConf& conf) const {
   require_valid(list, conf);
-  Json prev_result;
+  std::string prev_result;
   if (keeps_result(list)) {
     try {
       if (const std::optional<Result> cached = cached_result(list, conf)) {
-        prev_result = to_json(*cached, list.cni_version);
+        prev_result = dump(to_json(*cached, list.cni_version));
       }
     } catch (const std::exception& error) {
       log_warning(concat("DEL goes on without the cached result: ", error.what()));
@@ -216,10 +226,11 @@ void Runtime::check(const NetworkList& list, const RuntimeConf& conf) const {
                        linnet::quoted(conf.ifname), " in ", cache_.folder()),
                 "CHECK compares with the result of an ADD");
   }
-  const Json prev_result = to_json(*cached, list.cni_version);
+  const std::string prev_result = dump(to_json(*cached, list.cni_version));
+  const MemberTexts arguments = member_texts(conf.capability_args);
   for (const PluginConf& plugin : list.plugins) {
     (void)execute(plugin.type, Verb::kCheck, conf,
-                  attachment_configuration(list, plugin, conf, prev_result));
+                  attachment_configuration(list, plugin, arguments, prev_result));
   }
 }
 
@@ -243,7 +254,7 @@ void Runtime::gc(const NetworkList& list, const std::vector<AttachmentKey>& vali
       configuration["cni.dev/valid-attachments"] = json_of(valid);
       // The name the key had before 1.1.0 was released; plugins of that time look for it.
       configuration["cni.dev/attachments"] = json_of(valid);
-      errors.attempt([&] { (void)execute(plugin.type, Verb::kGc, {}, configuration); });
+      errors.attempt([&] { (void)execute(plugin.type, Verb::kGc, {}, dump(configuration)); });
     }
   }
   errors.throw_if_any();
@@ -255,7 +266,7 @@ void Runtime::status(const NetworkList& list) const {
     return;
   }
   for (const PluginConf& plugin : list.plugins) {
-    (void)execute(plugin.type, Verb::kStatus, {}, base_configuration(list, plugin));
+    (void)execute(plugin.type, Verb::kStatus, {}, dump(base_configuration(list, plugin)));
   }
 }
 
@@ -313,7 +324,7 @@ std::vector<std::string> Runtime::version_info(std::string_view type) const {
   const RuntimeConf dummy{.container_id = "dummy", .netns = "dummy", .ifname = "dummy"};
   try {
     const std::string printed =
-        execute(type, Verb::kVersion, dummy, {{"cniVersion", kNewestVersion}});
+        execute(type, Verb::kVersion, dummy, dump({{"cniVersion", kNewestVersion}}));
     return parse_version_answer(parse_json(printed, concat("answer of ", type, " to VERSION")));
   } catch (const Error& error) {
     if (error.message().ends_with("unknown CNI_COMMAND: VERSION")) {

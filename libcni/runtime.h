@@ -98,9 +98,11 @@ class Runtime {
  private:
   // One execution; its standard output.
   std::string execute(std::string_view type, Verb verb, const RuntimeConf& conf,
-                      const Json& configuration) const;
+                      const std::string& configuration) const;
   Result add_all(const NetworkList& list, const RuntimeConf& conf) const;
-  void delete_all(const NetworkList& list, const RuntimeConf& conf, const Json& prev_result) const;
+  // `prev_result`: JSON text, empty when there is none.
+  void delete_all(const NetworkList& list, const RuntimeConf& conf,
+                  const std::string& prev_result) const;
 
   RuntimeOptions options_;
   ResultCache cache_;
