@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <memory>
 
 #include "base/error.h"
 #include "base/file.h"

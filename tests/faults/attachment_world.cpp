@@ -1,5 +1,6 @@
 #include "tests/faults/attachment_world.h"
 
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -24,6 +25,9 @@ namespace fs = std::filesystem;
 using cni::Json;
 
 constexpr const char* kContainer = "c1";
+
+// What poll(2) returns then.
+constexpr int kTimeIsUp = 0;
 
 Interference nothing(const SystemCall& /*call*/) { return {}; }
 
@@ -152,6 +156,26 @@ TracedProgram AttachmentWorld::program(const std::string& verb, const Json& conf
                           {"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}}};
 }
 
+// A plugin that waits for its bus finds there what came of its messages.
+TracedRun AttachmentWorld::execute(const TracedProgram& program, const Decide& decide) const {
+  if (!firewalld_) {
+    return run_traced(program, decide);
+  }
+  TracedRun run = run_traced(program, [&](const SystemCall& call) -> Interference {
+    const bool waits = call.number == SYS_poll || call.number == SYS_ppoll;
+    if (waits) {
+      firewalld_->serve();
+    }
+    const Interference interference = decide(call);
+    return waits && interference.kind == Interference::Kind::kNone && firewalld_->keeps_silent()
+               ? Interference{Interference::Kind::kFail, kTimeIsUp}
+               : interference;
+  });
+  // What a plugin that died had sent.
+  firewalld_->serve();
+  return run;
+}
+
 void AttachmentWorld::prepare(const NetworkCase& network) {
   network_ = network;
   if (!network.needs.empty() && !has_link_kind(network.needs)) {
@@ -159,6 +183,9 @@ void AttachmentWorld::prepare(const NetworkCase& network) {
   }
   make_container(kContainer);
   make_container("outside");
+  if (network.firewalld) {
+    firewalld_ = std::make_unique<FakeFirewalld>();
+  }
   must_run({"ip", "netns", "attach", "host", std::to_string(::getpid())});
   for (const std::vector<std::string>& command : network.preparation) {
     must_run(command);
@@ -167,7 +194,7 @@ void AttachmentWorld::prepare(const NetworkCase& network) {
     if (!prev_result_.is_null()) {
       conf["prevResult"] = prev_result_;
     }
-    const TracedRun run = run_traced(program("ADD", conf), nothing);
+    const TracedRun run = execute(program("ADD", conf), nothing);
     ASSERT_EQ(run.output.exit_code, 0) << run.output.standard_output;
     prev_result_ = run.output.json();
   }
@@ -195,7 +222,7 @@ AttachmentWorld::ListRun AttachmentWorld::add_list(std::size_t traced, const Dec
     if (!result.is_null()) {
       conf["prevResult"] = result;
     }
-    TracedRun one = run_traced(program("ADD", conf), i == traced ? decide : nothing);
+    TracedRun one = execute(program("ADD", conf), i == traced ? decide : nothing);
     run.failed = one.output.exit_code != 0;
     if (i == traced) {
       run.traced = one;
@@ -221,7 +248,7 @@ TracedRun AttachmentWorld::del_list(const Json& result, std::size_t traced,
     if (!result.is_null()) {
       conf["prevResult"] = result;
     }
-    TracedRun one = run_traced(program("DEL", conf), i == traced ? decide : nothing);
+    TracedRun one = execute(program("DEL", conf), i == traced ? decide : nothing);
     if (i == traced) {
       run = one;
     } else {
@@ -243,7 +270,7 @@ TracedRun AttachmentWorld::collect(std::size_t traced, const Decide& decide) con
     gc.environment.erase("CNI_CONTAINERID");
     gc.environment.erase("CNI_NETNS");
     gc.environment.erase("CNI_IFNAME");
-    TracedRun one = run_traced(gc, i == traced ? decide : nothing);
+    TracedRun one = execute(gc, i == traced ? decide : nothing);
     if (i == traced) {
       run = one;
     } else {
@@ -259,7 +286,7 @@ void AttachmentWorld::collect() const { collect(kNone, nothing); }
 std::string AttachmentWorld::check_list(const Json& result) const {
   for (Json conf : network_.list) {
     conf["prevResult"] = result;
-    const ProgramOutput output = run_traced(program("CHECK", conf), nothing).output;
+    const ProgramOutput output = execute(program("CHECK", conf), nothing).output;
     if (output.exit_code != 0) {
       return concat(conf["type"].get<std::string>(), ": ", output.standard_output);
     }

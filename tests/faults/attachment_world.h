@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/faults/fake_firewalld.h"
 #include "tests/faults/tracer.h"
 #include "tests/support/host.h"
 
@@ -27,6 +29,8 @@ struct NetworkCase {
   std::vector<std::string> after_collection = {};
   // The kind of link without which a kernel cannot have the network; empty: any can.
   std::string needs = {};
+  // Whether the host has a system bus with firewalld.
+  bool firewalld = false;
 };
 
 void PrintTo(const NetworkCase& network, std::ostream* out);
@@ -62,6 +66,9 @@ class AttachmentWorld : public HostTest {
   [[nodiscard]] std::string check_list(const cni::Json& result) const;
 
   [[nodiscard]] TracedProgram program(const std::string& verb, const cni::Json& conf) const;
+  // run_traced() on the host of the network, with its firewalld.
+  [[nodiscard]] TracedRun execute(const TracedProgram& program, const Decide& decide) const;
+  [[nodiscard]] FakeFirewalld& firewalld() const { return *firewalld_; }
 
   // All that an attachment may leave on the host: links, addresses, routes, rules, nftables, queueing, every file
   // below /run and /var/lib/cni. And in the container.
@@ -78,6 +85,7 @@ class AttachmentWorld : public HostTest {
   }
 
   NetworkCase network_;
+  std::unique_ptr<FakeFirewalld> firewalld_;
   cni::Json prev_result_;  // of `before`
   std::string host_before_;
   std::string container_before_;

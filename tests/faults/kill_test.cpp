@@ -144,23 +144,15 @@ TEST_P(KilledPluginAndGc, InGcLeavesNothingBehindAnotherGc) {
   });
 }
 
-// What only another kernel has is killed nowhere: there each of some hundred deaths takes a second.
-std::vector<NetworkCase> cases_of_this_kernel() {
-  std::vector<NetworkCase> cases = network_cases();
-  std::erase_if(cases, [](const NetworkCase& network) { return !network.needs.empty(); });
-  return cases;
-}
-
 std::vector<NetworkCase> collecting_cases() {
-  std::vector<NetworkCase> cases = cases_of_this_kernel();
+  std::vector<NetworkCase> cases = network_cases();
   std::erase_if(cases, [](const NetworkCase& network) { return !network.collects; });
   return cases;
 }
 
 std::string case_name(const testing::TestParamInfo<NetworkCase>& info) { return info.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(Network, KilledPlugin, testing::ValuesIn(cases_of_this_kernel()),
-                         case_name);
+INSTANTIATE_TEST_SUITE_P(Network, KilledPlugin, testing::ValuesIn(network_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(Network, KilledPluginAndGc, testing::ValuesIn(collecting_cases()),
                          case_name);
 

@@ -23,7 +23,7 @@ struct Interference {
   enum class Kind {
     kNone,
     kKill,  // SIGKILL to the program and its children; the call is not carried out
-    kFail   // the call is not carried out and returns `error`
+    kFail   // the call is not carried out and returns `error`; 0: returns 0
   };
   Kind kind = Kind::kNone;
   int error = 0;

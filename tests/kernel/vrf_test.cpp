@@ -103,6 +103,24 @@ TEST_F(Vrf, TheInterfaceKeepsAddressesAndRoutesInTheTableOfTheVrf) {
   EXPECT_TRUE(ping("c1", "10.22.0.1"));
 }
 
+TEST_F(Vrf, ARouteWaitsForTheAddressThatItNames) {
+  for (const char* setting : {"keep_addr_on_down=1", "accept_dad=1"}) {
+    must_run(
+        {"ip", "netns", "exec", "c1", "sysctl", "-qw", concat("net.ipv6.conf.eth0.", setting)});
+  }
+  must_run({"ip", "-n", "c1", "addr", "add", "fd99::2/64", "dev", "eth0", "nodad"});
+  must_run({"ip", "-n", "c1", "-6", "route", "add", "2001:db8::/32", "via", "fd99::1", "src",
+            "fd99::2"});
+  // The kernel keeps the address, and looks for duplicates of it again.
+  must_run({"ip", "-n", "c1", "addr", "change", "fd99::2/64", "dev", "eth0"});
+  static_cast<void>(add(conf()));
+  EXPECT_THAT(inside({"-6", "route", "show", "vrf", "blue"}),
+              HasSubstr("2001:db8::/32 via fd99::1 dev eth0 src fd99::2"));
+  del(conf());
+  EXPECT_THAT(inside({"-6", "route", "show"}),
+              HasSubstr("2001:db8::/32 via fd99::1 dev eth0 src fd99::2"));
+}
+
 TEST_F(Vrf, TheVrfGoesWithItsLastInterfaceAndTablesAreChosen) {
   must_run({"ip", "-n", "c1", "link", "add", "red", "type", "vrf", "table", "1"});
   Json second = conf();

@@ -52,26 +52,6 @@ bool is_kept(const Address& address) {
   return !address.address.is_ipv4() && address.permanent && address.scope == RT_SCOPE_UNIVERSE;
 }
 
-void restore_addresses(RouteSocket& inside, const Link& link,
-                       const std::vector<Address>& addresses) {
-  netlink::Batch batch;
-  for (const Address& address : addresses) {
-    if (is_kept(address)) {
-      netlink::add_address(batch, link.index, address.address, link.name,
-                           {.detection = netlink::DuplicateDetection::kNone});
-    }
-  }
-  if (batch.empty()) {
-    return;
-  }
-  const std::vector<netlink::Ack> acks = inside.exchange(batch);
-  for (std::size_t i = 0; i < acks.size(); ++i) {
-    if (!acks[i].ok() && acks[i].error != EEXIST) {
-      throw netlink::Error(acks[i], batch.what(i));
-    }
-  }
-}
-
 bool all_usable(RouteSocket& inside, const Link& link, const std::vector<Address>& addresses) {
   const std::vector<Address> present = inside.addresses(link.index);
   return std::ranges::all_of(addresses, [&](const Address& wanted) {
@@ -80,31 +60,76 @@ bool all_usable(RouteSocket& inside, const Link& link, const std::vector<Address
   });
 }
 
-void change_master(RouteSocket& inside, const Link& link, const std::optional<Link>& to) {
+struct Move {
+  Link link;
+  std::optional<Link> master;  // that it shall have
+  std::vector<Address> addresses;
+  std::vector<Route> routes;  // in the table of that master
+};
+
+void set_routes(netlink::Batch& batch, const Move& move, const std::vector<Route>& routes) {
+  for (const Route& route : routes) {
+    netlink::replace_route(batch, route, move.link.name);
+  }
+}
+
+void remove_routes(RouteSocket& inside, const Move& move) {
   netlink::Batch batch;
-  netlink::change_link(batch,
-                       {.index = link.index, .name = link.name, .master = to ? to->index : 0});
-  inside.execute(batch);
+  for (const Route& route : move.routes) {
+    netlink::remove_route(batch, route, move.link.name);
+  }
+  if (!batch.empty()) {
+    static_cast<void>(inside.exchange(batch));
+  }
+}
+
+// All of it in one datagram: with a change of master the kernel drops the routes, and of a process that is killed
+// then nobody would know them. Those that have to wait for an address are returned.
+std::vector<Route> begin_move(RouteSocket& inside, const Move& move) {
+  netlink::Batch batch;
+  netlink::change_link(batch, {.index = move.link.index,
+                               .name = move.link.name,
+                               .master = move.master ? move.master->index : 0});
+  for (const Address& address : move.addresses) {
+    if (is_kept(address)) {
+      netlink::add_address(batch, move.link.index, address.address, move.link.name,
+                           {.detection = netlink::DuplicateDetection::kNone});
+    }
+  }
+  const std::size_t first_route = batch.size();
+  set_routes(batch, move, move.routes);
+  const std::vector<netlink::Ack> acks = inside.exchange(batch);
+  if (!acks[0].ok()) {
+    remove_routes(inside, move);
+    throw netlink::Error(acks[0], batch.what(0));
+  }
+  std::vector<Route> waiting;
+  for (std::size_t i = 1; i < acks.size(); ++i) {
+    if (i >= first_route && !acks[i].ok()) {
+      waiting.push_back(move.routes[i - first_route]);
+    } else if (!acks[i].ok() && acks[i].error != EEXIST) {
+      throw netlink::Error(acks[i], batch.what(i));
+    }
+  }
+  return waiting;
 }
 
 // The interface under that master, with its addresses, and its routes in the master's table.
-void put(netlink::Sandbox& sandbox, RouteSocket& inside, const Link& link,
-         const std::optional<Link>& master, const std::vector<Address>& addresses,
-         const std::vector<Route>& routes) {
+void put(netlink::Sandbox& sandbox, RouteSocket& inside, Move move) {
+  for (Route& route : move.routes) {
+    route.table = table_of(move.master);
+  }
   std::optional<netlink::Monitor> monitor;
   sandbox.run([&] { monitor.emplace(netlink::Monitor::Subject::kIpv6Addresses); });
-  change_master(inside, link, master);
-  restore_addresses(inside, link, addresses);
-  if (!monitor->wait(kAddressTimeoutMs, [&] { return all_usable(inside, link, addresses); })) {
+  const std::vector<Route> waiting = begin_move(inside, move);
+  if (!monitor->wait(kAddressTimeoutMs,
+                     [&] { return all_usable(inside, move.link, move.addresses); })) {
     throw cni::Error(cni::Code::kTryAgainLater,
-                     concat("the IPv6 addresses of ", link.name, " are not usable after ",
+                     concat("the IPv6 addresses of ", move.link.name, " are not usable after ",
                             kAddressTimeoutMs, " ms"));
   }
   netlink::Batch batch;
-  for (Route route : routes) {
-    route.table = table_of(master);
-    netlink::replace_route(batch, route, link.name);
-  }
+  set_routes(batch, move, waiting);
   if (!batch.empty()) {
     inside.execute(batch);
   }
@@ -165,9 +190,9 @@ void move_link(netlink::Sandbox& sandbox, const Link& link, const std::optional<
                         [&sandbox, link, from, addresses, routes] {
                           std::optional<RouteSocket> again;
                           sandbox.run([&] { again.emplace(); });
-                          put(sandbox, *again, link, from, addresses, routes);
+                          put(sandbox, *again, {link, from, addresses, routes});
                         });
-  put(sandbox, inside, link, to, addresses, routes);
+  put(sandbox, inside, {link, to, addresses, routes});
   transaction.commit();
 }
 
