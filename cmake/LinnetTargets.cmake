@@ -32,6 +32,12 @@ if(LINNET_SANITIZE)
   endif()
 endif()
 
+if(LINNET_COVERAGE)
+  # Atomically: the rig has threads.
+  target_compile_options(linnet_compile_options INTERFACE --coverage -fprofile-update=atomic)
+  target_link_options(linnet_compile_options INTERFACE --coverage)
+endif()
+
 if(LINNET_FUZZ)
   target_compile_options(linnet_compile_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()

@@ -12,5 +12,6 @@ int main(int argc, char** argv) {
       &static_ipam::kPlugin, &tap::kPlugin,        &tuning::kPlugin, &vlan::kPlugin,
       &vrf::kPlugin,
   };
-  return skel::run_by_name(kPlugins, {argv, static_cast<std::size_t>(argc)});
+  return skel::run_by_name(kPlugins, {argv, static_cast<std::size_t>(argc)},
+                           {.privileges = skel::Privileges::kDropped});
 }

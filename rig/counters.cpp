@@ -19,6 +19,16 @@ std::vector<std::string> words_of(std::string_view line) {
   return words;
 }
 
+// Counters of the kernel run over, too; so do differences of them.
+void add_to(std::int64_t& sum, std::int64_t value) {
+  sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) +
+                                  static_cast<std::uint64_t>(value));
+}
+
+std::int64_t minus(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+}
+
 }  // namespace
 
 Counters parse_counters(std::string_view text) {
@@ -50,7 +60,8 @@ Counters read_counters() {
 Counters difference(const Counters& after, const Counters& before) {
   Counters result = after;
   for (const auto& [name, value] : before) {
-    result[name] -= value;
+    std::int64_t& counter = result[name];
+    counter = minus(counter, value);
   }
   return result;
 }
@@ -61,13 +72,13 @@ std::int64_t count_of(const Counters& counters, std::string_view name) {
 }
 
 CpuTime operator-(const CpuTime& after, const CpuTime& before) {
-  return {.total = after.total - before.total,
-          .idle = after.idle - before.idle,
-          .softirq = after.softirq - before.softirq,
-          .steal = after.steal - before.steal,
-          .user = after.user - before.user,
-          .system = after.system - before.system,
-          .irq = after.irq - before.irq};
+  return {.total = minus(after.total, before.total),
+          .idle = minus(after.idle, before.idle),
+          .softirq = minus(after.softirq, before.softirq),
+          .steal = minus(after.steal, before.steal),
+          .user = minus(after.user, before.user),
+          .system = minus(after.system, before.system),
+          .irq = minus(after.irq, before.irq)};
 }
 
 CpuTime operator+(const CpuTime& a, const CpuTime& b) { return a - (CpuTime{} - b); }
@@ -82,11 +93,13 @@ CpuTime parse_cpu_time(std::string_view text) {
   CpuTime time;
   for (std::size_t i = 0; i < ticks.size(); ++i) {
     ticks[i] = parse_number<std::int64_t>(words[i + 1]).value_or(0);
-    time.total += ticks[i];
+    add_to(time.total, ticks[i]);
   }
-  time.user = ticks[0] + ticks[1];
+  time.user = ticks[0];
+  add_to(time.user, ticks[1]);
   time.system = ticks[2];
-  time.idle = ticks[3] + ticks[4];
+  time.idle = ticks[3];
+  add_to(time.idle, ticks[4]);
   time.irq = ticks[5];
   time.softirq = ticks[6];
   time.steal = ticks[7];
@@ -121,7 +134,7 @@ Counters parse_per_cpu(std::string_view text, std::string_view prefix) {
     std::string name = words[0].substr(0, words[0].size() - 1);
     std::int64_t sum = 0;
     for (std::size_t k = 1; k <= cpus && k < words.size(); ++k) {
-      sum += parse_number<std::int64_t>(words[k]).value_or(0);
+      add_to(sum, parse_number<std::int64_t>(words[k]).value_or(0));
     }
     if (parse_number<unsigned>(name) && words.size() > cpus + 1) {
       name += concat(" ", words.back());
@@ -136,8 +149,8 @@ Counters parse_softnet(std::string_view text) {
   for (const std::string& line : split(text, '\n')) {
     const std::vector<std::string> words = words_of(line);
     if (words.size() >= 3) {
-      counters["softnetDropped"] += parse_number<std::int64_t>(words[1], 16).value_or(0);
-      counters["softnetTimeSqueeze"] += parse_number<std::int64_t>(words[2], 16).value_or(0);
+      add_to(counters["softnetDropped"], parse_number<std::int64_t>(words[1], 16).value_or(0));
+      add_to(counters["softnetTimeSqueeze"], parse_number<std::int64_t>(words[2], 16).value_or(0));
     }
   }
   return counters;

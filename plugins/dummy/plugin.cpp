@@ -7,6 +7,8 @@ namespace linnet::dummy {
 const skel::Plugin kPlugin = {
     .name = "dummy",
     .about = "gives a container an interface that leads nowhere and carries addresses",
+    .capabilities = skel::kInterfaceCapabilities,
+    .executes = skel::Executes::kOthers,
     .add = add,
     .del = del,
     .check = check,

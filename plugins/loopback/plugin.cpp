@@ -6,6 +6,7 @@ namespace linnet::loopback {
 const skel::Plugin kPlugin = {
     .name = "loopback",
     .about = "brings up the loopback interface of a container",
+    .capabilities = skel::kContainerCapabilities,
     .add = add,
     .del = del,
     .check = check,

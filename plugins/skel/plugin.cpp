@@ -83,6 +83,19 @@ void refuse_own_namespace(const Request& request, const cni::Environment& enviro
   }
 }
 
+// Those that `verb` does not need; without one, those that the plugin's task does not.
+void drop_privileges(const Plugin& plugin, const Streams& streams,
+                     std::optional<Verb> verb = std::nullopt) {
+  if (streams.privileges == Privileges::kKept) {
+    return;
+  }
+  Capabilities needed = plugin.capabilities;
+  if (verb == Verb::kStatus) {
+    needed.add(plugin.status_capabilities);
+  }
+  keep_only(needed, plugin.executes);
+}
+
 std::string read_configuration(int input) {
   try {
     return read_all(input, kMaxConfiguration, "the configuration on stdin");
@@ -162,9 +175,10 @@ Outcome serve(const Plugin& plugin, const Streams& streams) {
     if (request->verb == Verb::kVersion) {
       return {cni::version_answer(plugin.versions)};
     }
+    refuse_own_namespace(*request, streams.environment);
+    drop_privileges(plugin, streams, request->verb);
     configuration = read_configuration(streams.input);
     NetConf conf = cni::parse_net_conf(configuration, request->verb, plugin.versions);
-    refuse_own_namespace(*request, streams.environment);
     Outcome outcome{dispatch(plugin, *request, conf)};
     if (request->verb == Verb::kAdd && plugin.del != nullptr) {
       outcome.undo = [del = plugin.del, request = *request, conf = std::move(conf)] {
@@ -246,7 +260,8 @@ int run_by_name(std::span<const Plugin* const> plugins, std::span<const char* co
     return refuse_name(plugins, name, arguments, streams);
   }
   const Plugin& plugin = **named;
-  if (plugin.task != nullptr) {
+  if (plugin.task != nullptr && arguments.size() > 1) {
+    drop_privileges(plugin, streams);
     if (const std::optional<int> exit_code = plugin.task(arguments)) {
       return *exit_code;
     }

@@ -8,6 +8,8 @@ namespace linnet::tap {
 const skel::Plugin kPlugin = {
     .name = "tap",
     .about = "gives a container a tap device for a virtual machine",
+    .capabilities = skel::kInterfaceCapabilities,
+    .executes = skel::Executes::kOthers,
     .add = add,
     .del = del,
     .check = check,

@@ -88,6 +88,10 @@ const std::vector<Row>& rows() {
       {SYS_pipe2, "pipe2", kNone, {EMFILE}},
       {SYS_eventfd2, "eventfd2", kNone, {EMFILE}},
       {SYS_timerfd_create, "timerfd_create", kNone, {EMFILE}},
+      // What a container's seccomp filter may refuse.
+      {SYS_capget, "capget", kNone, {EPERM}},
+      {SYS_capset, "capset", kNone, {EPERM}},
+      {SYS_prctl, "prctl", kNone, {EPERM}},
       {SYS_prlimit64, "prlimit64", kNone, {}},
       // Nothing that would be left undone: a descriptor is closed whatever close(2) returns.
       {SYS_close, "close", kNone, {}},

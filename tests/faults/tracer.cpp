@@ -148,7 +148,8 @@ class Tracer {
       }
       return;
     }
-    SystemCall call{.nth = result_.calls.size() + 1, .number = static_cast<long>(info.entry.nr)};
+    SystemCall call{
+        .nth = result_.calls.size() + 1, .number = static_cast<long>(info.entry.nr), .thread = pid};
     std::copy(std::begin(info.entry.args), std::end(info.entry.args), std::begin(call.arguments));
     result_.calls.push_back(call);
     const Interference interference = decide_(call);

@@ -1,6 +1,8 @@
 // Runs a program under ptrace(2) and interferes with one of its system calls.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,6 +18,7 @@ struct SystemCall {
       0;  // from 1, over all threads and children, in the order in which they enter the kernel
   long number = -1;
   std::uint64_t arguments[6] = {};
+  pid_t thread = 0;  // that enters the kernel
 };
 
 // What happens to a system call before the kernel has begun it.

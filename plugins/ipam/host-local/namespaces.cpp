@@ -39,15 +39,6 @@ using Directory = std::unique_ptr<DIR, CloseDirectory>;
 // A process may end at any moment of the scan; everything else that is unreadable leaves a hole.
 bool is_gone(int error) { return error == ENOENT || error == ESRCH; }
 
-// The number in "net:[N]" at the start of `text`.
-std::optional<std::uint64_t> namespace_number(std::string_view text) {
-  if (!text.starts_with(kNetPrefix)) {
-    return std::nullopt;
-  }
-  text.remove_prefix(kNetPrefix.size());
-  return parse_number<std::uint64_t>(text.substr(0, text.find(']')));
-}
-
 class Scan {
  public:
   // False when something could not be read.
@@ -104,8 +95,7 @@ class Scan {
     return true;
   }
 
-  // Namespaces kept by a bind mount: field 4 of mountinfo is "net:[N]". A mount namespace is read
-  // once.
+  // A mount namespace is read once.
   bool scan_mounts(const std::string& process) {
     struct stat mounts {};
     if (::stat((process + "/ns/mnt").c_str(), &mounts) != 0) {
@@ -125,12 +115,8 @@ class Scan {
       return true;
     }
     seen_mounts_.push_back(mounts.st_ino);
-    for (std::size_t at = table->find(kNetPrefix); at != std::string::npos;
-         at = table->find(kNetPrefix, at + 1)) {
-      if (const auto number = namespace_number(std::string_view(*table).substr(at))) {
-        alive_.push_back(*number);
-      }
-    }
+    const std::vector<std::uint64_t> mounted = mounted_namespaces(*table);
+    alive_.insert(alive_.end(), mounted.begin(), mounted.end());
     return true;
   }
 
@@ -173,6 +159,25 @@ std::uint64_t netns_inode(const std::string& path) {
     return 0;
   }
   return status.st_ino;
+}
+
+std::optional<std::uint64_t> namespace_number(std::string_view text) {
+  if (!text.starts_with(kNetPrefix)) {
+    return std::nullopt;
+  }
+  text.remove_prefix(kNetPrefix.size());
+  return parse_number<std::uint64_t>(text.substr(0, text.find(']')));
+}
+
+std::vector<std::uint64_t> mounted_namespaces(std::string_view mountinfo) {
+  std::vector<std::uint64_t> mounted;
+  for (std::size_t at = mountinfo.find(kNetPrefix); at != std::string_view::npos;
+       at = mountinfo.find(kNetPrefix, at + 1)) {
+    if (const auto number = namespace_number(mountinfo.substr(at))) {
+      mounted.push_back(*number);
+    }
+  }
+  return mounted;
 }
 
 std::optional<std::vector<std::uint64_t>> live_network_namespaces() {

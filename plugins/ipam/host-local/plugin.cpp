@@ -9,6 +9,8 @@ namespace linnet::host_local {
 const skel::Plugin kPlugin = {
     .name = "host-local",
     .about = "leases addresses of configured ranges from a store on this host",
+    // To see every process, and for a store that is another user's.
+    .capabilities = {CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_FOWNER},
     .add = add,
     .del = del,
     .check = check,

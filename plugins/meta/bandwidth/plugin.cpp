@@ -8,6 +8,7 @@ const skel::Plugin kPlugin = {
     .about = "limits the rate at which a container receives and sends",
     // Older results do not list interfaces.
     .versions = std::span(cni::kAllVersions).subspan(2),
+    .capabilities = skel::kContainerCapabilities,
     .add = add,
     .del = del,
     .check = check,

@@ -8,6 +8,7 @@ const skel::Plugin kPlugin = {
     .about = "puts the interface of a container into a VRF of the container",
     // The reference's, which the older ones do not convert to.
     .versions = std::span(cni::kAllVersions).subspan(3),
+    .capabilities = skel::kContainerCapabilities,
     .add = add,
     .del = del,
     .check = check,
