@@ -62,8 +62,9 @@ class PowerCutOfCache : public HostTest {
       const std::string& verb) const {
     std::vector<std::pair<std::string, FolderState>> states;
     SystemCall last;
-    const TracedRun run =
-        run_traced({.arguments = command(verb, "c1")}, [&](const SystemCall& call) {
+    const TracedRun run = run_traced(
+        {.arguments = command(verb, "c1"), .input = {}, .environment = {}},
+        [&](const SystemCall& call) {
           if (changes_the_world(last)) {
             FolderState state = read_folder(kResults);
             if (states.empty() || states.back().second.files != state.files) {
