@@ -27,7 +27,8 @@ struct Plugin {
   void (*check)(const cni::Request&, const cni::NetConf&) = nullptr;
   void (*gc)(const cni::Request&, const cni::NetConf&) = nullptr;
   void (*status)(const cni::Request&, const cni::NetConf&) = nullptr;
-  // What the plugin executes itself for, with arguments: an exit code, or nothing where the arguments say otherwise.
+  // What the plugin executes itself for, with arguments: an exit code, or nothing where the arguments
+  // say otherwise.
   std::optional<int> (*task)(std::span<const char* const> arguments) = nullptr;
 };
 
@@ -45,10 +46,10 @@ struct Streams {
 // Runs the verb that the environment asks for and returns the exit code: 0, or 1 with the error
 // object on the output. Without CNI_COMMAND, or with --help, says on stderr what the plugin is and
 // which versions it speaks. ADD and DEL of the namespace that the plugin itself runs in are refused
-// before anything is read (code 8), unless CNI_NETNS_OVERRIDE is 1 or true. Then privileges that the plugin
-// does not need are given up. A configuration key that nobody knows is a warning on stderr, on ADD only. An answer that cannot be written is 1,
-// with a message on stderr; an ADD is then taken back by its DEL. SIGPIPE is ignored from here on, in
-// the whole process.
+// before anything is read (code 8), unless CNI_NETNS_OVERRIDE is 1 or true. Then privileges that the
+// plugin does not need are given up. A configuration key that nobody knows is a warning on stderr, on
+// ADD only. An answer that cannot be written is 1, with a message on stderr; an ADD is then taken back by
+// its DEL. SIGPIPE is ignored from here on, in the whole process.
 [[nodiscard]] int run(const Plugin& plugin, std::span<const char* const> arguments,
                       const Streams& streams = {});
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "netlink/conntrack.h"
+#include "netlink/netns.h"
 #include "netlink/nftables.h"
 #include "netlink/route_socket.h"
 #include "tests/support/host.h"
@@ -65,6 +66,35 @@ class NetlinkCore : public HostTest {
     return lines;
   }
 };
+
+TEST_F(NetlinkCore, KnowsWhichLinksAreThereAndRunning) {
+  make_pair_to_c1();
+  must_run({"ip", "link", "property", "add", "dev", "host0", "altname", "other0"});
+  RouteSocket socket;
+  for (const char* const name : {"host0", "other0", "lo"}) {
+    EXPECT_TRUE(socket.has_link(name)) << name;
+  }
+  for (const char* const name : {"peer0", "", "a-name-that-is-too-long-for-a-link"}) {
+    EXPECT_FALSE(socket.has_link(name)) << name;
+    EXPECT_FALSE(socket.is_running(name)) << name;
+  }
+  // The question for the link brings its state up to date.
+  EXPECT_TRUE(socket.get_link("host0").operational);
+  EXPECT_TRUE(socket.is_running("host0"));
+  must_run({"ip", "link", "set", "host0", "down"});
+  EXPECT_FALSE(socket.is_running("host0"));
+}
+
+TEST_F(NetlinkCore, ItsOwnNamespaceIsTheOneTheThreadIsIn) {
+  make_container("c1");
+  const netlink::Netns home = netlink::Netns::current();
+  const netlink::Netns container = netlink::Netns::open("/run/netns/c1");
+  EXPECT_TRUE(home.is_at("/proc/thread-self/ns/net"));
+  EXPECT_FALSE(home.is_at("/run/netns/c1"));
+  EXPECT_FALSE(home.is_at("/run/netns/none"));
+  home.run_inside(container,
+                  [&] { EXPECT_TRUE(netlink::Netns::current().is_at("/run/netns/c1")); });
+}
 
 TEST_F(NetlinkCore, SetsAndRemovesANeighbour) {
   make_pair_to_c1();
