@@ -1,10 +1,10 @@
 #include "base/sha512.h"
 
+#include <sha512.h>
 #include <sys/types.h>
 
-#include <sha512.h>
-
 #include <cstdint>
+#include <span>
 
 #include "base/text.h"
 
@@ -20,7 +20,8 @@ std::array<unsigned char, 64> sha512(std::string_view content) {
 }
 
 std::string sha512_hex(std::string_view content, std::size_t digits) {
-  return to_hex(sha512(content)).substr(0, digits);
+  const std::array<unsigned char, 64> digest = sha512(content);
+  return to_hex(std::span(digest).first((digits + 1) / 2)).substr(0, digits);
 }
 
 }  // namespace linnet

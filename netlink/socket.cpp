@@ -6,9 +6,11 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <memory>
 
 #include "base/text.h"
 #include "netlink/message.h"
@@ -18,9 +20,12 @@ namespace linnet::netlink {
 namespace {
 
 constexpr std::size_t kDatagrams = 4;
-// A dump's datagrams are as large as the reader's buffer allows, from 4 to 32 kB. The four together stay
-// below the size from which malloc(3) maps and unmaps pages.
+// A dump's datagrams are as large as the reader's buffer allows, from 4 to 32 kB.
 constexpr std::size_t kDatagramSize = 16384;
+constexpr std::size_t kBufferSize = kDatagrams * kDatagramSize;
+
+alignas(nlmsghdr) unsigned char common_buffer[kBufferSize];
+std::atomic_flag common_buffer_is_taken;
 
 // `fixed` bytes of the payload precede the attributes.
 Ack parse_ack(const nlmsghdr* message, std::size_t fixed) {
@@ -98,6 +103,33 @@ struct Socket::Conversation {
   std::size_t waiting;
 };
 
+// Where datagrams are received, for one conversation: all sockets of a process take turns with one buffer, whose
+// pages are there after the first. Who meets it in use, in another thread or within a receiver, has an own one.
+class Socket::Buffer {
+ public:
+  Buffer() : is_common_(!common_buffer_is_taken.test_and_set(std::memory_order_acquire)) {
+    if (!is_common_) {
+      // Not cleared: pages that no answer reaches are never touched.
+      own_ = std::make_unique_for_overwrite<unsigned char[]>(kBufferSize);
+    }
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() {
+    if (is_common_) {
+      common_buffer_is_taken.clear(std::memory_order_release);
+    }
+  }
+
+  [[nodiscard]] unsigned char* datagram(std::size_t number) const {
+    return (is_common_ ? common_buffer : own_.get()) + number * kDatagramSize;
+  }
+
+ private:
+  bool is_common_;
+  std::unique_ptr<unsigned char[]> own_;
+};
+
 void Batch::append(const Message& message, std::string what, Answer answer) {
   const std::size_t offset = bytes_.size();
   bytes_.insert(bytes_.end(), message.raw().begin(), message.raw().end());
@@ -144,8 +176,9 @@ std::vector<Ack> Socket::exchange(const Batch& batch, const Receiver& receiver) 
   if (sent < 0) {
     throw SystemError(errno, concat("send: ", batch.what(0)));
   }
+  Buffer buffer;
   while (conversation.waiting != 0) {
-    for (const std::span<const unsigned char> datagram : receive(true)) {
+    for (const std::span<const unsigned char> datagram : receive(buffer, true)) {
       for_each_message(datagram, [&](const nlmsghdr* message) { handle(conversation, message); });
     }
   }
@@ -267,8 +300,9 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
       continue;
     }
     try {
+      Buffer buffer;
       bool heard = false;
-      for (const std::span<const unsigned char> datagram : receive(false)) {
+      for (const std::span<const unsigned char> datagram : receive(buffer, false)) {
         for_each_message(datagram,
                          [&](const nlmsghdr* message) { heard = heard || receiver(message); });
       }
@@ -286,16 +320,12 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
   }
 }
 
-std::span<const std::span<const unsigned char>> Socket::receive(bool wait) {
-  if (!buffer_) {
-    // Not cleared: pages that no answer reaches are never touched.
-    buffer_ = std::make_unique_for_overwrite<unsigned char[]>(kDatagrams * kDatagramSize);
-  }
+std::span<const std::span<const unsigned char>> Socket::receive(Buffer& buffer, bool wait) {
   mmsghdr headers[kDatagrams] = {};
   iovec parts[kDatagrams];
   sockaddr_nl senders[kDatagrams] = {};
   for (std::size_t i = 0; i < kDatagrams; ++i) {
-    parts[i] = {buffer_.get() + i * kDatagramSize, kDatagramSize};
+    parts[i] = {buffer.datagram(i), kDatagramSize};
     headers[i].msg_hdr.msg_name = &senders[i];
     headers[i].msg_hdr.msg_namelen = sizeof senders[i];
     headers[i].msg_hdr.msg_iov = &parts[i];
@@ -315,8 +345,7 @@ std::span<const std::span<const unsigned char>> Socket::receive(bool wait) {
     }
     // Any process may send to this socket; only the kernel has port 0.
     if (senders[i].nl_pid == 0) {
-      datagrams_.emplace_back(buffer_.get() + static_cast<std::size_t>(i) * kDatagramSize,
-                              headers[i].msg_len);
+      datagrams_.emplace_back(buffer.datagram(static_cast<std::size_t>(i)), headers[i].msg_len);
     }
   }
   return datagrams_;

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -80,13 +79,13 @@ class Socket {
 
  private:
   struct Conversation;
-  std::span<const std::span<const unsigned char>> receive(bool wait);
+  class Buffer;
+  std::span<const std::span<const unsigned char>> receive(Buffer& buffer, bool wait);
   static void handle(Conversation& conversation, const nlmsghdr* message);
   static void refuse_all(Conversation& conversation, const Ack& ack);
 
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
-  std::unique_ptr<unsigned char[]> buffer_;
   std::vector<std::span<const unsigned char>> datagrams_;
 };
 
