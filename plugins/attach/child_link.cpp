@@ -150,8 +150,19 @@ netlink::Link create_child_link(netlink::RouteSocket& where, netlink::Sandbox& s
   }
   transaction.undo_with(concat("remove ", attachment.ifname), undo);
   netlink::Link link = mark(sandbox.socket(), attachment, config);
+  require_known_keys(link, config.driver);
   transaction.commit();
   return link;
+}
+
+void require_known_keys(const netlink::Link& made, const ChildDriver& wanted) {
+  const auto* macvlan = std::get_if<netlink::Macvlan>(&wanted);
+  if (macvlan != nullptr && macvlan->broadcast_queue_length != 0 && made.macvlan &&
+      made.macvlan->broadcast_queue_length == 0) {
+    throw cni::Error(cni::Code::kInvalidNetworkConfig,
+                     "\"bcqueuelen\": this kernel has one length for every queue, which cannot be "
+                     "changed: leave the key out, or take Linux 5.11 or later");
+  }
 }
 
 void remove_child_links_if_present(const cni::Request& request, const Attachment& attachment,

@@ -14,6 +14,10 @@ namespace linnet::attach {
     netlink::RouteSocket& where, netlink::Sandbox& sandbox, const netlink::Link& uplink,
     const cni::Request& request, const Attachment& attachment, const ChildConfig& config);
 
+// Throws cni::Error(kInvalidNetworkConfig) when the kernel that made the link took no notice of something in
+// `wanted`: an attribute that it does not know is no error to it.
+void require_known_keys(const netlink::Link& made, const ChildDriver& wanted);
+
 // Removes the attachment's links of `kind` in its namespace: those that carry its mark, and one under its
 // interface name that carries none, as the reference plugins make them. Never one of another attachment.
 // A namespace that is gone has taken them along.

@@ -14,6 +14,7 @@
 #include "plugins/attach/container_end.h"
 #include "plugins/attach/host_access.h"
 #include "plugins/attach/interface.h"
+#include "plugins/attach/pair_verbs.h"
 #include "plugins/attach/result.h"
 #include "plugins/ipam/ipam.h"
 
@@ -207,6 +208,31 @@ void require_driver(std::string_view kind) {
   }
 }
 
+// In a namespace of its own, on a link of its own, since a kernel tells only afterwards.
+void rehearse_keys(const ChildDriver& driver) {
+  const auto* macvlan = std::get_if<netlink::Macvlan>(&driver);
+  if (macvlan == nullptr || macvlan->broadcast_queue_length == 0) {
+    return;
+  }
+  rehearse([&](netlink::RouteSocket& socket) {
+    netlink::Batch veth;
+    netlink::create_veth(veth, {.name = "uplink",
+                                .mac = *MacAddress::parse("02:00:00:00:00:01"),
+                                .peer_name = "peer",
+                                .peer_mac = *MacAddress::parse("02:00:00:00:00:02")});
+    socket.execute(veth);
+    netlink::Batch child;
+    netlink::create_child(
+        child, {.name = "child", .parent = socket.get_link("uplink").index, .driver = *macvlan});
+    socket.execute(child);
+    try {
+      require_known_keys(socket.get_link("child"), driver);
+    } catch (const cni::Error& error) {
+      throw cni::Error(cni::Code::kPluginNotAvailable, error.message());
+    }
+  });
+}
+
 }  // namespace
 
 cni::Result add_child(const cni::Request& request, const cni::NetConf& conf,
@@ -276,6 +302,7 @@ void child_status(const cni::Request& request, const cni::NetConf& conf,
   if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
     ipam->run(cni::Verb::kStatus, conf);
   }
+  rehearse_keys(config.driver);
 }
 
 }  // namespace linnet::attach
