@@ -213,7 +213,7 @@ NetworkList load_file(const std::string& folder, const std::string& name) {
   const std::string path = concat(folder, '/', name);
   std::string text = read_file(path, kMaxFile);
   if (!name.ends_with(kLists[0])) {
-    return parse_single_network(std::move(text), path);
+    return parse_single_network(text, path);
   }
   NetworkList list = naming(path, [&] { return read_list(std::move(text), path); });
   append_plugins_beside(list, folder);
@@ -265,7 +265,7 @@ NetworkList parse_network_list(std::string text, std::string_view source) {
   });
 }
 
-NetworkList parse_single_network(std::string text, std::string_view source) {
+NetworkList parse_single_network(std::string_view text, std::string_view source) {
   return naming(source, [&] { return read_single(text, source); });
 }
 

@@ -50,7 +50,7 @@ class NetworkListError : public Error {
 
 // A single plugin (*.conf, *.json; deprecated by the specification) as a list of one. Throws as
 // above.
-[[nodiscard]] NetworkList parse_single_network(std::string text, std::string_view source);
+[[nodiscard]] NetworkList parse_single_network(std::string_view text, std::string_view source);
 
 struct MalformedFile {
   std::string path;

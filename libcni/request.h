@@ -61,6 +61,7 @@ struct AttachmentKey {
 };
 
 // The part of a plugin's configuration that every plugin shares.
+// NOLINTNEXTLINE(bugprone-exception-escape): null, Json's default value, allocates nothing
 struct NetConf {
   std::string cni_version;  // of the configuration; "0.1.0" when it has none
   std::string name;

@@ -184,7 +184,7 @@ std::string draw(const CurveChart& chart) {
     return kTop + kHeight * (1 - (std::log10(std::max(value, 0.001)) - first) / (last - first));
   };
   std::string out;
-  for (double power = first; power <= last; ++power) {
+  for (int power = static_cast<int>(first); power <= static_cast<int>(last); ++power) {
     const double y = y_of(std::pow(10, power));
     out += line(kLeft, y, kWidth, y, "grid");
     out += text_at(kLeft - 4, y + 4, duration_text(std::pow(10, power)), "text-anchor=\"end\"");

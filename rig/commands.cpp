@@ -1,7 +1,8 @@
 #include "rig/commands.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 
@@ -17,6 +18,7 @@ namespace {
 
 std::vector<Suite> suites_of(const std::vector<std::string>& folders) {
   std::vector<Suite> suites;
+  suites.reserve(folders.size());
   for (const std::string& folder : folders) {
     suites.push_back({folders.size() > 1 ? folder : "", split(folder, ':')});
   }
@@ -70,10 +72,7 @@ std::string own_folder() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
 }
 
-void print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  std::fflush(stdout);
-}
+void print(const std::string& text) { write_all(STDOUT_FILENO, text, "stdout"); }
 
 void show_progress(const std::string& step) { log_info(step); }
 

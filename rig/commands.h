@@ -8,6 +8,7 @@ namespace linnet::rig {
 
 // The folder that netrig itself is in, where the plugins are by default.
 [[nodiscard]] std::string own_folder();
+// On stdout. Throws SystemError.
 void print(const std::string& text);
 void show_progress(const std::string& step);
 

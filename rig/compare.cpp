@@ -61,13 +61,14 @@ std::string as_table(const Comparison& comparison) {
   std::string out =
       "rates before and after; then speed in comparison with the run's own baseline, after in "
       "comparison with before,\nmedian and 95 % interval\n";
-  const Workload* workload = nullptr;
+  const Workload* heading = nullptr;
   for (const Change& change : comparison.changes) {
-    if (workload != change.workload) {
-      workload = change.workload;
-      out += concat("\n  ", workload->title, workload->cpus == 2 ? ", two CPUs" : "", "\n");
+    const Workload& workload = *change.workload;
+    if (heading != &workload) {
+      heading = &workload;
+      out += concat("\n  ", workload.title, workload.cpus == 2 ? ", two CPUs" : "", "\n");
     }
-    const bool bulk = workload->unit == Unit::kBitsPerSecond;
+    const bool bulk = workload.unit == Unit::kBitsPerSecond;
     const auto rate = [&](double value) {
       return padded(bulk ? fixed(value / 1e9, 2) + " Gbit/s" : fixed(value, 0) + "/s", 14);
     };

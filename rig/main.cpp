@@ -2,7 +2,9 @@
 #include "base/log.h"
 #include "rig/commands.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   using namespace linnet;
   CLI::App app("Measures what container networks cost, in namespaces of its own.", "netrig");
   app.require_subcommand(1);
@@ -13,14 +15,22 @@ int main(int argc, char** argv) {
   rig::add_report(app);
   rig::add_stat(app);
   rig::add_setup(app);
-  set_log_name("netrig");
   try {
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  linnet::set_log_name("netrig");
+  try {
+    return run(argc, argv);
   } catch (const std::exception& error) {
-    log_warning(error.what());
+    linnet::log_warning(error.what());
     return 1;
   }
 }

@@ -42,6 +42,7 @@ template <typename Once>
 Interval interval_of(std::uint64_t seed, int resamples, Once&& once) {
   Random random(seed);
   std::vector<double> values;
+  values.reserve(static_cast<std::size_t>(resamples));
   for (int i = 0; i < resamples; ++i) {
     values.push_back(once(random));
   }

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -88,7 +89,8 @@ class Daemon {
 // Whether anything in the calling thread's namespace listens on kPort.
 bool is_listening() {
   char port[8];
-  std::snprintf(port, sizeof port, ":%04X ", std::atoi(kPort));
+  static_cast<void>(
+      std::snprintf(port, sizeof port, ":%04X ", parse_number<unsigned>(kPort).value_or(0)));
   for (const char* const file : {"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"}) {
     for (const std::string& line : split(find_file(file, 1 << 20).value_or(""), '\n')) {
       if (line.find(port) != std::string::npos && line.find(" 0A ") != std::string::npos) {

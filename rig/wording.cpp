@@ -1,15 +1,15 @@
 #include "rig/wording.h"
 
-#include <cstdio>
+#include <charconv>
 
 #include "base/text.h"
 
 namespace linnet::rig {
 
 std::string fixed(double value, int digits) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
+  // Of the largest number 309 digits stand before the point.
+  char text[400];
+  return {text, std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, digits).ptr};
 }
 
 std::string padded(std::string text, std::size_t width) {

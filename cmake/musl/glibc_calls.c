@@ -5,10 +5,12 @@
 #include <string.h>
 
 // Of a library that was compiled with _FORTIFY_SOURCE (PCRE2).
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): a name of glibc
 void* __memcpy_chk(void* to, const void* from, size_t size, size_t room) {
   if (size > room) {
     abort();
   }
+  // NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling): checked just now
   return memcpy(to, from, size);
 }
 
@@ -37,6 +39,7 @@ static int look_at(struct dl_phdr_info* object, size_t size, void* data) {
   void* eh_frame = NULL;
   for (int i = 0; i < object->dlpi_phnum; ++i) {
     const ElfW(Phdr)* header = &object->dlpi_phdr[i];
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): ELF's addresses are integers
     char* segment = (char*)object->dlpi_addr + header->p_vaddr;
     if (header->p_type == PT_LOAD) {
       start = start == NULL || segment < start ? segment : start;
@@ -53,6 +56,7 @@ static int look_at(struct dl_phdr_info* object, size_t size, void* data) {
   return 1;
 }
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): a name of glibc
 int _dl_find_object(void* address, struct dl_find_object* answer) {
   struct question question = {address, answer};
   return dl_iterate_phdr(look_at, &question) != 0 ? 0 : -1;

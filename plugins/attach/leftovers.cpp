@@ -59,6 +59,7 @@ std::vector<OwnChain> masquerade_chains(const std::string& network,
                                         const std::string& container_id) {
   const std::string chain = concat("CNI-", sha512_hex(network + container_id, 24));
   std::vector<OwnChain> chains;
+  chains.reserve(kNatTables.size());
   for (const nft::Table& table : kNatTables) {
     chains.push_back({table, chain, {"POSTROUTING"}});
   }

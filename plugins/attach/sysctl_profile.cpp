@@ -43,6 +43,7 @@ std::span<const ProfileEntry> find_sysctl_profile(std::string_view name) {
 
 std::string sysctl_profile_names() {
   std::vector<std::string> names;
+  names.reserve(kProfiles.size());
   for (const Profile& profile : kProfiles) {
     names.push_back(quoted(profile.name));
   }

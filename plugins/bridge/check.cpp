@@ -37,7 +37,7 @@ void compare_mtu(const netlink::Link& link, const Config& config, Problems& prob
 
 std::optional<netlink::Link> check_bridge(netlink::RouteSocket& host, const Config& config,
                                           const cni::Result& prev, Problems& problems) {
-  const std::optional<netlink::Link> bridge = host.find_link(config.bridge);
+  std::optional<netlink::Link> bridge = host.find_link(config.bridge);
   if (!bridge || bridge->kind != "bridge") {
     problems.push_back(concat(config.bridge, bridge ? " is not a bridge" : " does not exist"));
     return std::nullopt;

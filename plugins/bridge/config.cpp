@@ -16,7 +16,7 @@ constexpr std::int64_t kLargestVlan = 4094;
 constexpr std::int64_t kLargestMtu = 65535;
 
 std::string parse_bridge_name(cni::ObjectReader& reader) {
-  const std::string name = reader.text("bridge").value_or("");
+  std::string name = reader.text("bridge").value_or("");
   if (name.empty()) {
     return Config{}.bridge;
   }

@@ -44,7 +44,7 @@ std::optional<std::string_view> text_at(Bytes bytes, std::size_t offset, std::si
 constexpr std::size_t padded(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
 
 bool notes_contain(Bytes notes, std::string_view description) {
-  constexpr std::string_view kOwner("linnet", 7);
+  constexpr std::string_view kOwner("linnet\0", 7);
   std::size_t offset = 0;
   while (const auto header = read_at<Elf64_Nhdr>(notes, offset)) {
     const std::size_t name = offset + sizeof(Elf64_Nhdr);

@@ -178,6 +178,7 @@ class Bench {
 
   static std::vector<Column> columns_of(const std::vector<Contender>& contenders) {
     std::vector<Column> columns;
+    columns.reserve(contenders.size());
     for (const Contender& contender : contenders) {
       columns.push_back({contender.folder, {}, std::nullopt});
     }

@@ -219,6 +219,7 @@ Outcome run_timed(const Execution& execution) {
 
 Burst run_together(const std::vector<Execution>& executions) {
   std::vector<std::unique_ptr<Prepared>> prepared;
+  prepared.reserve(executions.size());
   for (const Execution& execution : executions) {
     prepared.push_back(std::make_unique<Prepared>(execution));
   }
@@ -244,7 +245,7 @@ Cost run_traced(const Execution& execution) {
   const pid_t child = fork_child();
   if (child == 0) {
     ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    ::raise(SIGSTOP);
+    static_cast<void>(::raise(SIGSTOP));
     prepared.execute();
   }
   return Tracer(child).run();

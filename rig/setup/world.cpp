@@ -195,6 +195,7 @@ class World::Worker {
 
   void burst(int count) {
     std::vector<Execution> calls;
+    calls.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
       calls.push_back(call(Verb::kAdd, kept_ + i));
     }

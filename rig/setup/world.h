@@ -46,6 +46,8 @@ class World {
     std::swap(channel_, other.channel_);
     return *this;
   }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
   ~World();
 
   // Each returns absent when an execution failed; why is on stderr.

@@ -63,12 +63,14 @@ void read_cache(const std::string& text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  for (const auto parse : {cni::parse_network_list, cni::parse_single_network}) {
+  const auto parse = [&](auto function) {
     try {
-      static_cast<void>(parse(text, "input"));
+      static_cast<void>(function(text, "input"));
     } catch (const cni::Error&) {
     }
-  }
+  };
+  parse(cni::parse_network_list);
+  parse(cni::parse_single_network);
   read_cache(text);
   return 0;
 }

@@ -326,6 +326,15 @@ TEST_F(Rig, SetupComparesOnePortWithMany) {
   }
 }
 
+TEST_F(Rig, SaysThatItsReportCouldNotBeWritten) {
+  const TempFolder cache;
+  const ProgramOutput stat =
+      run_program({"sh", "-c", R"("$0" stat --seconds 0.05 --cache "$1" >/dev/full)",
+                   LINNET_BIN_DIR "/netrig", cache.path()});
+  EXPECT_EQ(stat.exit_code, 1);
+  EXPECT_THAT(stat.standard_error, testing::HasSubstr("write stdout: no space left on device"));
+}
+
 TEST_F(Rig, SaysWhatIsWrong) {
   EXPECT_NE(run_program({LINNET_BIN_DIR "/netrig"}).exit_code, 0);
   const ProgramOutput list =

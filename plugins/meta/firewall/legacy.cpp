@@ -117,7 +117,7 @@ std::optional<LegacyFilter> LegacyFilter::find(Family family) {
   throw SystemError(ENOENT, concat("look for ", name, "-legacy, whose table filter this host has"));
 }
 
-LegacyFilter::Output LegacyFilter::run(Words arguments) const {
+LegacyFilter::Output LegacyFilter::run(const Words& arguments) const {
   // Another program may hold the lock of xtables for a while.
   Words words = join_words({tool_, "-w", "10", "-t", "filter"}, arguments);
   std::vector<char*> argv;
@@ -154,7 +154,7 @@ LegacyFilter::Output LegacyFilter::run(Words arguments) const {
   return output;
 }
 
-void LegacyFilter::must_run(Words arguments) const {
+void LegacyFilter::must_run(const Words& arguments) const {
   const Output output = run(arguments);
   if (output.exit_code != 0) {
     throw std::runtime_error(concat(tool_, " ", join(arguments, " "), ": ", trim(output.text)));

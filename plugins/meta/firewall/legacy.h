@@ -49,8 +49,8 @@ class LegacyFilter {
     int exit_code = 0;
     std::string text;
   };
-  [[nodiscard]] Output run(std::vector<std::string> arguments) const;
-  void must_run(std::vector<std::string> arguments) const;
+  [[nodiscard]] Output run(const std::vector<std::string>& arguments) const;
+  void must_run(const std::vector<std::string>& arguments) const;
   void ensure_chain(const std::string& chain) const;
   void ensure_jump(const std::vector<std::string>& rule) const;
 

@@ -117,10 +117,10 @@ std::vector<std::string> sockets_of(std::string_view address) {
 }
 
 std::optional<SystemBus> SystemBus::find() {
-  const char* address = std::getenv("DBUS_SYSTEM_BUS_ADDRESS");
-  const bool given = address != nullptr && *address != '\0';
+  const char* const variable = std::getenv("DBUS_SYSTEM_BUS_ADDRESS");
+  const std::string_view address = variable == nullptr ? "" : variable;
   const std::vector<std::string> sockets =
-      given ? sockets_of(address) : std::vector<std::string>{kDefaultSocket};
+      address.empty() ? std::vector<std::string>{kDefaultSocket} : sockets_of(address);
   if (sockets.empty()) {
     throw SystemError(EPROTONOSUPPORT, concat("DBUS_SYSTEM_BUS_ADDRESS=", linnet::quoted(address),
                                               ": expected unix:path=… or unix:abstract=…"));

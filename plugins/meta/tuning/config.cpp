@@ -37,7 +37,7 @@ void read_link_keys(ObjectReader& reader, Config& config) {
 }
 
 std::string parse_data_dir(ObjectReader& reader) {
-  const std::string path = reader.text("dataDir").value_or("");
+  std::string path = reader.text("dataDir").value_or("");
   if (path.empty()) {
     return Config{}.data_dir;
   }
