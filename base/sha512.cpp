@@ -1,7 +1,8 @@
 #include "base/sha512.h"
 
-#include <sha512.h>
 #include <sys/types.h>
+
+#include <sha512.h>
 
 #include <cstdint>
 #include <span>
