@@ -143,7 +143,9 @@ Json TrafficTest::attach(const std::string& container) {
   make_container(container);
   must_run({"ip", "-n", container, "link", "set", "lo", "up"});
   // With br_netfilter a container that asks for its own published port is answered through the bridge.
-  return add(with(dual_stack_conf(), {{"hairpinMode", true}}), container);
+  Json result = add(with(dual_stack_conf(), {{"hairpinMode", true}}), container);
+  wait_for_local_route("br0", "fd22::1");
+  return result;
 }
 
 void TrafficTest::publish(const Json& conf, const std::string& container) const {

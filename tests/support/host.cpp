@@ -278,15 +278,17 @@ void HostTest::make_outside() const {
   wait_for_carrier("up0");
 }
 
-void HostTest::wait_for_carrier(const std::string& name) {
+void HostTest::wait_for_carrier(const std::string& name) { wait_for_local_route(name, "ff00::/8"); }
+
+void HostTest::wait_for_local_route(const std::string& name, const std::string& destination) {
   for (int i = 0; i < 100; ++i) {
-    if (must_run({"ip", "-6", "route", "show", "table", "local", "dev", name}).find("ff00::/8") !=
+    if (must_run({"ip", "-6", "route", "show", "table", "local", "dev", name}).find(destination) !=
         std::string::npos) {
       return;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  FAIL() << name << " has no carrier";
+  FAIL() << name << " has no route to " << destination;
 }
 
 void HostTest::wait_for_the_outside() {

@@ -71,6 +71,8 @@ class HostTest : public ::testing::Test {
   void make_outside() const;
   // A new link takes up to a second until the kernel notices its carrier and makes its routes of IPv6.
   static void wait_for_carrier(const std::string& name);
+  // The kernel makes the route to an address of its own in IPv6 some time after the address.
+  static void wait_for_local_route(const std::string& name, const std::string& destination);
   // A new pair takes a moment until it speaks IPv6 both ways.
   static void wait_for_the_outside();
 
