@@ -1,5 +1,7 @@
 #include "rig/compare.h"
 
+#include <string_view>
+
 #include "base/text.h"
 #include "rig/wording.h"
 
@@ -61,11 +63,11 @@ std::string as_table(const Comparison& comparison) {
   std::string out =
       "rates before and after; then speed in comparison with the run's own baseline, after in "
       "comparison with before,\nmedian and 95 % interval\n";
-  const Workload* heading = nullptr;
+  std::optional<std::string_view> heading;
   for (const Change& change : comparison.changes) {
     const Workload& workload = *change.workload;
-    if (heading != &workload) {
-      heading = &workload;
+    if (heading != workload.name) {
+      heading = workload.name;
       out += concat("\n  ", workload.title, workload.cpus == 2 ? ", two CPUs" : "", "\n");
     }
     const bool bulk = workload.unit == Unit::kBitsPerSecond;
