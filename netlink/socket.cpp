@@ -104,7 +104,7 @@ struct Socket::Conversation {
 };
 
 // Where datagrams are received, for one conversation: all sockets of a process take turns with one buffer, whose
-// pages are there after the first. Who meets it in use, in another thread or within a receiver, has an own one.
+// pages are there after the first. Who meets it in use, in another thread or within a receiver, has its own.
 class Socket::Buffer {
  public:
   Buffer() : is_common_(!common_buffer_is_taken.test_and_set(std::memory_order_acquire)) {
@@ -121,9 +121,7 @@ class Socket::Buffer {
     }
   }
 
-  [[nodiscard]] unsigned char* datagram(std::size_t number) const {
-    return (is_common_ ? common_buffer : own_.get()) + number * kDatagramSize;
-  }
+  [[nodiscard]] unsigned char* get() const { return is_common_ ? common_buffer : own_.get(); }
 
  private:
   bool is_common_;
@@ -176,9 +174,9 @@ std::vector<Ack> Socket::exchange(const Batch& batch, const Receiver& receiver) 
   if (sent < 0) {
     throw SystemError(errno, concat("send: ", batch.what(0)));
   }
-  Buffer buffer;
+  const Buffer buffer;
   while (conversation.waiting != 0) {
-    for (const std::span<const unsigned char> datagram : receive(buffer, true)) {
+    for (const std::span<const unsigned char> datagram : receive(buffer.get(), true)) {
       for_each_message(datagram, [&](const nlmsghdr* message) { handle(conversation, message); });
     }
   }
@@ -286,6 +284,8 @@ void Socket::join(unsigned group) {
 bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& receiver) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  // Not the common one: `receiver` asks the kernel something at each announcement.
+  const auto buffer = std::make_unique_for_overwrite<unsigned char[]>(kBufferSize);
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd waiter{fd_.get(), POLLIN, 0};
@@ -300,9 +300,8 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
       continue;
     }
     try {
-      Buffer buffer;
       bool heard = false;
-      for (const std::span<const unsigned char> datagram : receive(buffer, false)) {
+      for (const std::span<const unsigned char> datagram : receive(buffer.get(), false)) {
         for_each_message(datagram,
                          [&](const nlmsghdr* message) { heard = heard || receiver(message); });
       }
@@ -320,12 +319,12 @@ bool Socket::listen(int timeout_ms, const std::function<bool(const nlmsghdr*)>& 
   }
 }
 
-std::span<const std::span<const unsigned char>> Socket::receive(Buffer& buffer, bool wait) {
+std::span<const std::span<const unsigned char>> Socket::receive(unsigned char* buffer, bool wait) {
   mmsghdr headers[kDatagrams] = {};
   iovec parts[kDatagrams];
   sockaddr_nl senders[kDatagrams] = {};
   for (std::size_t i = 0; i < kDatagrams; ++i) {
-    parts[i] = {buffer.datagram(i), kDatagramSize};
+    parts[i] = {buffer + i * kDatagramSize, kDatagramSize};
     headers[i].msg_hdr.msg_name = &senders[i];
     headers[i].msg_hdr.msg_namelen = sizeof senders[i];
     headers[i].msg_hdr.msg_iov = &parts[i];
@@ -345,7 +344,8 @@ std::span<const std::span<const unsigned char>> Socket::receive(Buffer& buffer, 
     }
     // Any process may send to this socket; only the kernel has port 0.
     if (senders[i].nl_pid == 0) {
-      datagrams_.emplace_back(buffer.datagram(static_cast<std::size_t>(i)), headers[i].msg_len);
+      datagrams_.emplace_back(buffer + static_cast<std::size_t>(i) * kDatagramSize,
+                              headers[i].msg_len);
     }
   }
   return datagrams_;

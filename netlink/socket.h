@@ -80,7 +80,7 @@ class Socket {
  private:
   struct Conversation;
   class Buffer;
-  std::span<const std::span<const unsigned char>> receive(Buffer& buffer, bool wait);
+  std::span<const std::span<const unsigned char>> receive(unsigned char* buffer, bool wait);
   static void handle(Conversation& conversation, const nlmsghdr* message);
   static void refuse_all(Conversation& conversation, const Ack& ack);
 
