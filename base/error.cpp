@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <cerrno>
 #include <cstring>
 
 #include "base/text.h"
@@ -25,6 +26,11 @@ std::string errno_text(int code) {
     text[0] = static_cast<char>(text[0] | 0x20);
   }
   return text;
+}
+
+bool is_shortage(int code) {
+  return code == EMFILE || code == ENFILE || code == ENOMEM || code == ENOBUFS || code == EINTR ||
+         code == EAGAIN;
 }
 
 SystemError::SystemError(int code, std::string_view what)

@@ -10,6 +10,10 @@ namespace linnet {
 // "no such file or directory" and so on, lower case, from a fixed table: strerror(3) without locale.
 [[nodiscard]] std::string errno_text(int code);
 
+// Whether an errno is of this process or machine at this moment (EMFILE, ENFILE, ENOMEM, ENOBUFS, EINTR, EAGAIN), and so says
+// nothing about what was asked for: that is neither there nor gone.
+[[nodiscard]] bool is_shortage(int code);
+
 // A system call that failed: what was tried with which values, and errno.
 class SystemError : public std::runtime_error {
  public:

@@ -121,6 +121,28 @@ netlink::Link mark(netlink::RouteSocket& sandbox, const Attachment& attachment,
   return config.mac && takes_uplink_mac(config.driver) ? sandbox.get_link(attachment.ifname) : link;
 }
 
+bool is_marked(const netlink::Link& link, const Attachment& attachment) {
+  return key_in_alias(link.alias) == owner_key(attachment);
+}
+
+template <typename Wanted>
+void remove_links(const cni::Request& request, std::string_view kind, const Wanted& is_wanted) {
+  std::optional<netlink::Netns> netns;
+  if (!request.netns.empty()) {
+    netns = netlink::Netns::find(request.netns);
+  }
+  if (!netns) {
+    return;
+  }
+  const netlink::Netns host = netlink::Netns::current();
+  netlink::Sandbox sandbox(host, *std::move(netns));
+  for (const netlink::Link& link : sandbox.socket().links_of_kind(kind)) {
+    if (is_wanted(link)) {
+      sandbox.socket().remove_link_if_present(link.name);
+    }
+  }
+}
+
 }  // namespace
 
 netlink::Link create_child_link(netlink::RouteSocket& where, netlink::Sandbox& sandbox,
@@ -167,23 +189,17 @@ void require_known_keys(const netlink::Link& made, const ChildDriver& wanted) {
 
 void remove_child_links_if_present(const cni::Request& request, const Attachment& attachment,
                                    std::string_view kind) {
-  std::optional<netlink::Netns> netns;
-  if (!request.netns.empty()) {
-    netns = netlink::Netns::find(request.netns);
-  }
-  if (!netns) {
-    return;
-  }
-  const netlink::Netns host = netlink::Netns::current();
-  netlink::Sandbox sandbox(host, *std::move(netns));
-  for (const netlink::Link& link : sandbox.socket().links_of_kind(kind)) {
-    const std::string_view key = key_in_alias(link.alias);
-    if (key == owner_key(attachment) ||
-        (key.empty() &&
-         (link.name == attachment.ifname || link.name == temporary_name(attachment)))) {
-      sandbox.socket().remove_link_if_present(link.name);
-    }
-  }
+  remove_links(request, kind, [&](const netlink::Link& link) {
+    return is_marked(link, attachment) ||
+           (key_in_alias(link.alias).empty() &&
+            (link.name == attachment.ifname || link.name == temporary_name(attachment)));
+  });
+}
+
+void remove_marked_links_if_present(const cni::Request& request, const Attachment& attachment,
+                                    std::string_view kind) {
+  remove_links(request, kind,
+               [&](const netlink::Link& link) { return is_marked(link, attachment); });
 }
 
 }  // namespace linnet::attach

@@ -24,4 +24,8 @@ void require_known_keys(const netlink::Link& made, const ChildDriver& wanted);
 void remove_child_links_if_present(const cni::Request& request, const Attachment& attachment,
                                    std::string_view kind);
 
+// The same for those that carry its mark only.
+void remove_marked_links_if_present(const cni::Request& request, const Attachment& attachment,
+                                    std::string_view kind);
+
 }  // namespace linnet::attach

@@ -14,6 +14,7 @@
 #include "plugins/attach/container_end.h"
 #include "plugins/attach/host_access.h"
 #include "plugins/attach/interface.h"
+#include "plugins/attach/lease_collection.h"
 #include "plugins/attach/pair_verbs.h"
 #include "plugins/attach/result.h"
 #include "plugins/ipam/ipam.h"
@@ -277,12 +278,12 @@ void check_child(const cni::Request& request, const cni::NetConf& conf, const Ch
 void gc_children(const cni::Request& request, const cni::NetConf& conf, std::string_view kind) {
   const auto valid = valid_keys(conf.name, conf.valid_attachments);
   ErrorList errors;
+  LeaseCollection leases(request, conf, errors);
   errors.attempt([&] { collect_host_access(conf.name, kind, valid); });
-  errors.attempt([&] {
-    if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
-      ipam->run(cni::Verb::kGc, conf);
-    }
+  leases.remove_from_containers([&](const cni::Request& gone) {
+    remove_marked_links_if_present(gone, attachment_of(gone, conf), kind);
   });
+  leases.free_leases();
   errors.throw_if_any();
 }
 

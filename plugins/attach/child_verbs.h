@@ -18,8 +18,8 @@ void del_child(const cni::Request& request, const cni::NetConf& conf, std::strin
 // Throws cni::Error with a sentence for each thing of ADD that the kernel does not show any more.
 void check_child(const cni::Request& request, const cni::NetConf& conf, const ChildConfig& config);
 
-// Leases, and what hostAccess made, of attachments that are not valid any more. The interfaces went with
-// their namespaces.
+// What hostAccess made, interfaces and leases of attachments that are not valid any more. An interface is found by the
+// namespace that its lease names; one without lease goes with its namespace.
 void gc_children(const cni::Request& request, const cni::NetConf& conf, std::string_view kind);
 
 // Throws cni::Error(kPluginNotAvailable) when an ADD would fail: the kernel lacks the driver, there is no

@@ -7,6 +7,7 @@
 #include "libcni/error.h"
 #include "plugins/attach/child_link.h"
 #include "plugins/attach/container_end.h"
+#include "plugins/attach/lease_collection.h"
 #include "plugins/attach/result.h"
 #include "plugins/ipam/ipam.h"
 
@@ -89,10 +90,14 @@ void check_own_link(const cni::Request& request, const cni::NetConf& conf, const
                    container_link_problems(request, conf, own.kind, own.sysctls, own.problems));
 }
 
-void gc_leases(const cni::Request& request, const cni::NetConf& conf) {
-  if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
-    ipam->run(cni::Verb::kGc, conf);
-  }
+void gc_own_links(const cni::Request& request, const cni::NetConf& conf, std::string_view kind) {
+  ErrorList errors;
+  LeaseCollection leases(request, conf, errors);
+  leases.remove_from_containers([&](const cni::Request& gone) {
+    remove_marked_links_if_present(gone, attachment_of(gone, conf), kind);
+  });
+  leases.free_leases();
+  errors.throw_if_any();
 }
 
 void ipam_status(const cni::Request& request, const cni::NetConf& conf) {

@@ -35,8 +35,9 @@ void del_own_link(const cni::Request& request, const cni::NetConf& conf, std::st
 // Throws cni::Error with a sentence for each thing of ADD that the kernel does not show any more.
 void check_own_link(const cni::Request& request, const cni::NetConf& conf, const OwnLink& own);
 
-// The leases of attachments that are not valid any more; the links went with their namespaces.
-void gc_leases(const cni::Request& request, const cni::NetConf& conf);
+// Links and leases of attachments that are not valid any more. A link is found by the namespace that its lease names; one
+// without lease goes with its namespace.
+void gc_own_links(const cni::Request& request, const cni::NetConf& conf, std::string_view kind);
 
 // Whether IPAM could give an address. Throws the plugin's error.
 void ipam_status(const cni::Request& request, const cni::NetConf& conf);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "libcni/error.h"
 #include "plugins/attach/attachment.h"
+#include "plugins/attach/lease_collection.h"
 #include "plugins/attach/leftovers.h"
 #include "plugins/attach/result.h"
 #include "plugins/attach/rules.h"
@@ -27,18 +28,6 @@ void remove_rules(netlink::nft::NftSocket& nft, const Attachment& attachment,
         nft, attachment, conf.prev_result ? addresses_of(*conf.prev_result) : std::vector<Cidr>{});
   });
   errors.attempt([&] { remove_reference_rules_if_present(nft, attachment); });
-}
-
-// An ADD makes the pair and then leases its address. With the store locked before the pairs are looked at, a lease
-// that is freed belongs to a pair that was seen.
-std::optional<ipam::Call> hold_leases(const cni::Request& request, const cni::NetConf& conf) {
-  const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request);
-  if (!ipam) {
-    return std::nullopt;
-  }
-  ipam::Call leases = ipam->start(cni::Verb::kGc);
-  leases.hold(conf);
-  return leases;
 }
 
 }  // namespace
@@ -71,8 +60,7 @@ void del_pair(const cni::Request& request, const cni::NetConf& conf) {
 void gc_pairs(const cni::Request& request, const cni::NetConf& conf) {
   const auto valid = valid_keys(conf.name, conf.valid_attachments);
   ErrorList errors;
-  std::optional<ipam::Call> leases;
-  errors.attempt([&] { leases = hold_leases(request, conf); });
+  LeaseCollection leases(request, conf, errors);
   // Open to the end, as in DEL.
   std::optional<netlink::nft::NftSocket> nft;
   errors.attempt([&] { collect_rules(nft.emplace(), conf.name, valid); });
@@ -82,11 +70,8 @@ void gc_pairs(const cni::Request& request, const cni::NetConf& conf) {
   const std::size_t before = errors.size();
   errors.attempt([&] { collect_veths(conf.name, valid, errors); });
   // An interface that is still there has its address: the next GC frees both.
-  if (leases && errors.size() == before) {
-    errors.attempt([&] {
-      leases->ask(conf);
-      leases->finish(conf);
-    });
+  if (errors.size() == before) {
+    leases.free_leases();
   }
   errors.throw_if_any();
 }

@@ -1,4 +1,3 @@
-#include "plugins/attach/own_link.h"
 #include "plugins/dummy/verbs.h"
 #include "plugins/plugins.h"
 
@@ -12,7 +11,7 @@ const skel::Plugin kPlugin = {
     .add = add,
     .del = del,
     .check = check,
-    .gc = attach::gc_leases,
+    .gc = gc,
     .status = status,
 };
 

@@ -41,6 +41,10 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
   attach::check_own_link(request, conf, parse(request, conf));
 }
 
+void gc(const cni::Request& request, const cni::NetConf& conf) {
+  attach::gc_own_links(request, conf, kKind);
+}
+
 void status(const cni::Request& request, const cni::NetConf& conf) {
   static_cast<void>(parse(request, conf));
   attach::ipam_status(request, conf);

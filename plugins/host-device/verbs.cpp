@@ -5,6 +5,7 @@
 #include "base/transaction.h"
 #include "libcni/error.h"
 #include "plugins/attach/container_end.h"
+#include "plugins/attach/lease_collection.h"
 #include "plugins/attach/result.h"
 #include "plugins/host-device/config.h"
 #include "plugins/host-device/device.h"
@@ -121,15 +122,15 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
 
 void gc(const cni::Request& request, const cni::NetConf& conf) {
   ErrorList errors;
+  attach::LeaseCollection leases(request, conf, errors);
   errors.attempt([&] {
     collect_returned_devices(conf.name, attach::valid_keys(conf.name, conf.valid_attachments),
                              errors);
   });
-  errors.attempt([&] {
-    if (const std::optional<ipam::Plugin> ipam = ipam::plugin_of(conf, request)) {
-      ipam->run(cni::Verb::kGc, conf);
-    }
+  leases.remove_from_containers([&](const cni::Request& gone) {
+    give_back_device(gone, attach::attachment_of(gone, conf), {});
   });
+  leases.free_leases();
   errors.throw_if_any();
 }
 

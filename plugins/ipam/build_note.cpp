@@ -6,11 +6,13 @@
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <optional>
 #include <span>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 
@@ -80,13 +82,19 @@ bool head_contains(Bytes head, std::string_view description) {
 
 }  // namespace
 
-bool has_build_note(const std::string& executable, std::string_view type) noexcept {
+bool has_build_note(const std::string& executable, std::string_view type) {
   const UniqueFd file(::open(executable.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!file && is_shortage(errno)) {
+    throw SystemError(errno, concat("open ", executable));
+  }
   if (!file) {
     return false;
   }
   std::array<std::byte, kHead> head;
   const ssize_t got = ::pread(file.get(), head.data(), head.size(), 0);
+  if (got < 0 && (is_shortage(errno) || errno == EIO)) {
+    throw SystemError(errno, concat("read ", executable));
+  }
   // Both texts end in a null byte that counts.
   const std::string description = concat(type, " " LINNET_VERSION, std::string_view("\0", 1));
   return got > 0 && head_contains(Bytes(head).first(static_cast<std::size_t>(got)), description);

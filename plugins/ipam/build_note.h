@@ -21,7 +21,8 @@
 
 namespace linnet::ipam {
 
-// Whether the executable carries the note of this build for `type`. False for whatever cannot be read.
-[[nodiscard]] bool has_build_note(const std::string& executable, std::string_view type) noexcept;
+// Whether the executable carries the note of this build for `type`. False for whatever cannot be read. Throws
+// SystemError where that was a shortage or an error of the disk, since then it may be one.
+[[nodiscard]] bool has_build_note(const std::string& executable, std::string_view type);
 
 }  // namespace linnet::ipam

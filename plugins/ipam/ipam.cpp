@@ -64,7 +64,7 @@ void call_verb(const LinkedPlugin& plugin, const cni::Request& request, const cn
       return call(plugin.check);
     case cni::Verb::kGc:
       if (plugin.begin_gc != nullptr) {
-        plugin.begin_gc(request, conf)();
+        plugin.begin_gc(request, conf).free_leases({});
       }
       return;
     case cni::Verb::kStatus:
@@ -124,6 +124,12 @@ void Call::hold(const cni::NetConf& conf) {
   }
 }
 
+std::vector<LeaseHolder> Call::holders() {
+  return held_ ? call_as(*plugin_.linked_, verb_, held_->find_holders) : std::vector<LeaseHolder>();
+}
+
+void Call::keep(const cni::AttachmentKey& attachment) { kept_.push_back(attachment); }
+
 cni::Result Call::result(const cni::NetConf& conf) {
   cni::Result result;
   if (process_) {
@@ -147,8 +153,8 @@ void Call::finish(const cni::NetConf& conf) {
     plugin_.delegate_->finish(*std::move(process_), verb_);
     return;
   }
-  if (const std::function<void()> collect = std::exchange(held_, nullptr)) {
-    call_as(*plugin_.linked_, verb_, collect);
+  if (const std::optional<Collection> collection = std::exchange(held_, std::nullopt)) {
+    call_as(*plugin_.linked_, verb_, [&] { collection->free_leases(kept_); });
     return;
   }
   call_as(*plugin_.linked_, verb_, [&] { call_verb(*plugin_.linked_, plugin_.request_, conf); });

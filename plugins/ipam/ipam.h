@@ -2,14 +2,15 @@
 // Source: CNI specification 1.1.0, section 4 "Plugin Delegation".
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libcni/exec.h"
 #include "libcni/request.h"
 #include "libcni/result.h"
+#include "plugins/ipam/collection.h"
 
 namespace linnet::ipam {
 
@@ -20,8 +21,7 @@ struct LinkedPlugin {
   cni::Result (*add)(const cni::Request&, const cni::NetConf&);
   void (*del)(const cni::Request&, const cni::NetConf&);
   void (*check)(const cni::Request&, const cni::NetConf&);
-  // Keeps others from the leases until what it returns, the collection itself, is destroyed.
-  std::function<void()> (*begin_gc)(const cni::Request&, const cni::NetConf&);
+  Collection (*begin_gc)(const cni::Request&, const cni::NetConf&);
   void (*status)(const cni::Request&, const cni::NetConf&);
 };
 
@@ -63,6 +63,12 @@ class Call {
   // an ADD under way has its address before both or behind both. Only where the plugin is linked. Throws its error.
   void hold(const cni::NetConf& conf);
 
+  // Behind hold(): whose leases finish() frees, while their namespaces are alive; none where nothing is held. Throws the
+  // plugin's error.
+  [[nodiscard]] std::vector<LeaseHolder> holders();
+  // Behind hold(): finish() leaves the leases of that attachment.
+  void keep(const cni::AttachmentKey& attachment);
+
   // The result of an ADD, as it comes over the wire in the configuration's version. Throws the plugin's
   // error, cni::Error(kDecodingFailure) for a result that cannot be read, and
   // cni::Error(kInvalidNetworkConfig) for one without an address.
@@ -78,7 +84,8 @@ class Call {
   Plugin plugin_;
   cni::Verb verb_;
   std::optional<cni::PluginProcess> process_;
-  std::function<void()> held_;
+  std::optional<Collection> held_;
+  std::vector<cni::AttachmentKey> kept_;
 };
 
 }  // namespace linnet::ipam

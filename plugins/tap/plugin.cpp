@@ -1,4 +1,3 @@
-#include "plugins/attach/own_link.h"
 #include "plugins/plugins.h"
 #include "plugins/tap/device.h"
 #include "plugins/tap/verbs.h"
@@ -13,7 +12,7 @@ const skel::Plugin kPlugin = {
     .add = add,
     .del = del,
     .check = check,
-    .gc = attach::gc_leases,
+    .gc = gc,
     .status = status,
     .task = run_as_maker,
 };

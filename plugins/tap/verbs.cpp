@@ -103,6 +103,10 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
   attach::check_own_link(request, conf, parse(request, conf));
 }
 
+void gc(const cni::Request& request, const cni::NetConf& conf) {
+  attach::gc_own_links(request, conf, kKind);
+}
+
 void status(const cni::Request& request, const cni::NetConf& conf) {
   const Config config = parse_config(request, conf);
   attach::ipam_status(request, conf);

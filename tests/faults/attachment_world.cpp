@@ -283,6 +283,23 @@ TracedRun AttachmentWorld::collect(std::size_t traced, const Decide& decide) con
 
 void AttachmentWorld::collect() const { collect(kNone, nothing); }
 
+bool AttachmentWorld::clear_container() const {
+  if (container_snapshot() == container_before_) {
+    return false;
+  }
+  std::vector<std::string> command = network_.after_collection;
+  if (!command.empty()) {
+    for (const Json& interface : prev_result_["interfaces"]) {
+      if (interface["name"] == network_.ifname) {
+        command.back() = interface["mac"];
+      }
+    }
+    must_run(command);
+  }
+  del_list();
+  return true;
+}
+
 std::string AttachmentWorld::check_list(const Json& result) const {
   for (Json conf : network_.list) {
     conf["prevResult"] = result;

@@ -62,6 +62,8 @@ class AttachmentWorld : public HostTest {
   // GC without any valid attachment.
   TracedRun collect(std::size_t traced, const Decide& decide) const;
   void collect() const;
+  // Behind a GC: takes back in the container what GC leaves to its end. False when there was nothing.
+  bool clear_container() const;
   // The message of CHECK of the whole list; empty when all is as `result` says.
   [[nodiscard]] std::string check_list(const cni::Json& result) const;
 

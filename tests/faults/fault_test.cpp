@@ -147,6 +147,53 @@ TEST_P(FaultyCall, InDelIsToldOrDoesNotMatterAndTheNextDelRemovesAll) {
   EXPECT_EQ(difference(world, world_before_), "");
 }
 
+class FaultyGc : public FaultyCall {
+ protected:
+  // Without what the attachments of a network share, which GC removes when none is left.
+  void SetUp() override {
+    FaultyCall::SetUp();
+    if (!IsSkipped()) {
+      collect();
+      take_snapshots();
+    }
+  }
+  // What GC leaves to the end of the container is nothing where the plugin makes the interface.
+  [[nodiscard]] std::string left_by_gc() const {
+    return network_.before.empty() ? whole_difference() : difference(host_snapshot, host_before_);
+  }
+};
+
+TEST_P(FaultyGc, IsToldOrDoesNotMatterAndTheNextGcRemovesAll) {
+  for (std::size_t traced = 0; traced < network_.list.size(); ++traced) {
+    const std::vector<Fault> faults =
+        faults_of(traced, [&](std::size_t plugin, const Decide& decide) {
+          static_cast<void>(add_list());
+          const TracedRun run = collect(plugin, decide);
+          clear_container();
+          return run;
+        });
+    for (const Fault& fault : faults) {
+      SCOPED_TRACE(fault.text);
+      static_cast<void>(add_list());
+      const TracedRun run = collect(traced, decision(fault));
+      expect_answer(run);
+      if (run.output.exit_code == 0 && !never_fails_in_del()) {
+        EXPECT_EQ(left_by_gc(), "") << "left by a GC that told of success\n"
+                                    << run.output.standard_error;
+      }
+      collect();
+      EXPECT_EQ(left_by_gc(), "") << "left by the second GC";
+      clear_container();
+      if (HasFailure()) {
+        return;
+      }
+    }
+    RecordProperty(network_.list[traced]["type"].get<std::string>(),
+                   static_cast<int>(faults.size()));
+  }
+  EXPECT_EQ(difference(world, world_before_), "");
+}
+
 // A runtime that is gone, and disks that are full.
 class DeafReader : public FaultyCall {
  protected:
@@ -191,7 +238,15 @@ std::vector<NetworkCase> cases_of_one_plugin() {
   return cases;
 }
 
+std::vector<NetworkCase> collecting_cases_of_one_plugin() {
+  std::vector<NetworkCase> cases = cases_of_one_plugin();
+  std::erase_if(cases, [](const NetworkCase& network) { return !network.collects; });
+  return cases;
+}
+
 INSTANTIATE_TEST_SUITE_P(Network, FaultyCall, testing::ValuesIn(cases_of_one_plugin()), case_name);
+INSTANTIATE_TEST_SUITE_P(Network, FaultyGc, testing::ValuesIn(collecting_cases_of_one_plugin()),
+                         case_name);
 INSTANTIATE_TEST_SUITE_P(Network, DeafReader, testing::ValuesIn(cases_without_list_before()),
                          case_name);
 

@@ -103,29 +103,7 @@ class KilledPluginAndGc : public KilledPlugin {
     }
     collect();
     std::string left = difference(host_snapshot, host_before_);
-    if (container_snapshot() != container_before_) {
-      clear_container();
-      left += whole_difference();
-    }
-    return left;
-  }
-
- private:
-  void clear_container() const {
-    std::vector<std::string> command = network_.after_collection;
-    if (!command.empty()) {
-      command.back() = mac_of_before();
-      must_run(command);
-    }
-    del_list();
-  }
-  [[nodiscard]] std::string mac_of_before() const {
-    for (const Json& interface : prev_result_["interfaces"]) {
-      if (interface["name"] == "eth0") {
-        return interface["mac"];
-      }
-    }
-    return {};
+    return clear_container() ? left + whole_difference() : left;
   }
 };
 

@@ -138,6 +138,7 @@ TEST_P(ChildTest, GcReleasesLeasesAndHostAccessOfWhatIsNotValid) {
   EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0);
   EXPECT_THAT(world(), Not(HasSubstr("file ")));
   EXPECT_THAT(world(), Not(HasSubstr("host access")));
+  EXPECT_TRUE(ip("c1", {"link", "show", "dev", "eth0"}).empty()) << "its address is free";
 }
 
 TEST_P(ChildTest, StatusTellsWhenAnAddWouldFail) {

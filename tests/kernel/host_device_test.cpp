@@ -9,6 +9,7 @@ namespace linnet::test {
 namespace {
 
 using cni::Json;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -156,6 +157,25 @@ TEST_F(HostDevice, ADeviceThatCameBackByItselfIsRestoredByGc) {
   gc["cni.dev/valid-attachments"] = Json::array();
   EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0);
   EXPECT_EQ(host_alone(), before);
+}
+
+TEST_F(HostDevice, GcGivesBackTheDeviceOfAContainerThatIsAliveBeforeItFreesTheLease) {
+  const std::string before = everything();
+  static_cast<void>(add(device_conf()));
+  const std::string attached = everything();
+  Json gc = device_conf();
+  gc["cni.dev/valid-attachments"] = {{{"containerID", "c1"}, {"ifname", "eth0"}}};
+  EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0);
+  EXPECT_EQ(everything(), attached);
+  gc["cni.dev/valid-attachments"] = Json::array();
+  must_run({"ip", "link", "add", "dev0", "type", "veth", "peer", "name", "other0"});
+  const ProgramOutput output = call({.verb = "GC", .conf = gc});
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_THAT(output.standard_output, HasSubstr("the host has another link named dev0"));
+  EXPECT_THAT(everything(), AllOf(HasSubstr("c1 has eth0"), HasSubstr("file ")));
+  must_run({"ip", "link", "delete", "dev0"});
+  EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0);
+  EXPECT_EQ(everything(), before);
 }
 
 TEST_F(HostDevice, ADeviceThatCameBackByItselfIsFoundByTheNextAdd) {

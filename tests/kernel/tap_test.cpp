@@ -6,10 +6,14 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <array>
 #include <thread>
 
+#include "base/file.h"
+#include "base/text.h"
 #include "base/unique_fd.h"
 #include "tests/kernel/bridge_conf.h"
 #include "tests/support/host.h"
@@ -196,9 +200,38 @@ TEST_F(Tap, GcAndStatusAskIpam) {
   EXPECT_EQ(call({.verb = "STATUS", .conf = conf}).exit_code, 0);
   static_cast<void>(add(conf));
   EXPECT_EQ(call({.verb = "STATUS", .conf = conf}).json()["code"], 50);
+  conf["cni.dev/valid-attachments"] = {{{"containerID", "c1"}, {"ifname", "eth0"}}};
+  const std::string attached = everything();
+  EXPECT_EQ(call({.verb = "GC", .conf = conf}).exit_code, 0);
+  EXPECT_EQ(everything(), attached);
   conf["cni.dev/valid-attachments"] = Json::array();
   EXPECT_EQ(call({.verb = "GC", .conf = conf}).exit_code, 0);
   EXPECT_THAT(world(), Not(HasSubstr("file ")));
+  EXPECT_TRUE(ip("c1", {"link", "show", "dev", "eth0"}).empty()) << "its address is free";
+}
+
+// The kernel gives the number of a namespace that ended to a later one.
+TEST_F(Tap, GcTakesNothingFromANamespaceThatHasTheNumberOfOneThatIsGone) {
+  make_container("c2");
+  static_cast<void>(add(tap_conf()));
+  must_run({"ip", "-n", "c1", "tuntap", "add", "tap7", "mode", "tap"});
+  const std::string one = everything();
+  const Json gone = add(tap_conf(), "c2");
+  remove_container("c2");
+  struct stat netns {};
+  ASSERT_EQ(::stat("/run/netns/c1", &netns), 0);
+  const std::string mark =
+      concat(trim(read_file("/proc/sys/kernel/random/boot_id", 64)), " ", netns.st_ino);
+  for (const Json& ip : gone["ips"]) {
+    const std::string address = ip["address"];
+    const std::string lease =
+        concat("/var/lib/cni/networks/net1/", address.substr(0, address.find('/')));
+    ASSERT_EQ(::setxattr(lease.c_str(), "user.linnet", mark.data(), mark.size(), XATTR_REPLACE), 0);
+  }
+  const Json gc = with(
+      tap_conf(), {{"cni.dev/valid-attachments", {{{"containerID", "c1"}, {"ifname", "eth0"}}}}});
+  EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0);
+  EXPECT_EQ(everything(), one);
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ std::string mark_text(const LeaseMark& mark) {
 std::optional<LeaseMark> read_mark(int fd) {
   std::array<char, 96> value{};
   const ssize_t size = ::fgetxattr(fd, kMarkName, value.data(), value.size());
+  // No mark is one thing; one that nobody could read would end an interface's hold on its address.
+  if (size < 0 && is_shortage(errno)) {
+    throw SystemError(errno, "read the mark of a lease");
+  }
   if (size <= 0) {
     return std::nullopt;
   }
@@ -158,6 +162,15 @@ timespec Timestamp::as_timespec() const {
   return time;
 }
 
+std::optional<Owner> parse_owner(std::string_view text) {
+  constexpr std::string_view kBetween = "\r\n";
+  const std::size_t end = text.find(kBetween);
+  if (end == std::string_view::npos) {
+    return std::nullopt;
+  }
+  return Owner{std::string(text.substr(0, end)), std::string(text.substr(end + kBetween.size()))};
+}
+
 std::string Owner::text() const { return concat(trim(container_id), "\r\n", ifname); }
 
 std::string Owner::legacy_text() const { return std::string(trim(container_id)); }
@@ -170,15 +183,17 @@ std::optional<LeaseFile> find_lease_file(int directory, const std::string& name)
     if (errno == ENOENT) {
       return std::nullopt;
     }
-    // What this process or the machine is short of says nothing about the file.
-    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+    if (is_shortage(errno)) {
       throw SystemError(errno, concat("open lease ", name));
     }
     lease.foreign = true;
     return lease;
   }
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+  if (::fstat(fd.get(), &status) != 0) {
+    throw SystemError(errno, concat("look at lease ", name));
+  }
+  if (!S_ISREG(status.st_mode)) {
     lease.foreign = true;
     return lease;
   }
@@ -186,6 +201,7 @@ std::optional<LeaseFile> find_lease_file(int directory, const std::string& name)
   lease.changed = Timestamp(status.st_ctim);
   const std::optional<std::string> content = read_content(fd.get(), status.st_size);
   lease.foreign = !content;
+  lease.unreadable = !content && status.st_size <= static_cast<off_t>(kLeaseLimit);
   if (content) {
     lease.owner = trim(*content);
     lease.mark = read_mark(fd.get());

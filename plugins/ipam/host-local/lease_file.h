@@ -34,6 +34,9 @@ struct Owner {
   [[nodiscard]] std::string legacy_text() const;
 };
 
+// The owner whose text() that is; absent for text without an ifname.
+[[nodiscard]] std::optional<Owner> parse_owner(std::string_view text);
+
 // The extended attribute "user.linnet" of a lease: when and for whom it was made.
 struct LeaseMark {
   std::string boot_id;            // empty: not known
@@ -48,6 +51,7 @@ struct LeaseFile {
   // Not a regular file, unreadable, or larger than any lease: the address is taken, by nobody
   // known.
   bool foreign = false;
+  bool unreadable = false;  // foreign because of an error, so that it may be anybody's
   std::optional<LeaseMark> mark;
   std::uint64_t inode = 0;
   Timestamp changed;  // ctime

@@ -1,11 +1,15 @@
-// Which network namespaces are alive, so that leases whose namespace is gone can be told.
+// Which network namespaces are alive, so that leases whose namespace is gone can be told, and where they are.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/unique_fd.h"
 
 namespace linnet::host_local {
 
@@ -15,9 +19,14 @@ namespace linnet::host_local {
 // N of "net:[N]", as a link below /proc/PID/ns reads. Absent for another text.
 [[nodiscard]] std::optional<std::uint64_t> namespace_number(std::string_view text);
 
-// Those that a mount keeps, in the text of /proc/PID/mountinfo (field 4 is "net:[N]"). A path in it that reads the
-// same counts, too: a lease too many is kept, never one given up.
-[[nodiscard]] std::vector<std::uint64_t> mounted_namespaces(std::string_view mountinfo);
+struct MountedNamespace {
+  std::uint64_t number = 0;
+  std::string mount_point;  // in the mount namespace whose table this is
+  friend bool operator==(const MountedNamespace&, const MountedNamespace&) = default;
+};
+
+// Network namespaces that a mount keeps, in the text of /proc/PID/mountinfo. Source: proc(5), fields 4 and 5.
+[[nodiscard]] std::vector<MountedNamespace> mounted_namespaces(std::string_view mountinfo);
 
 // The inode numbers, ascending, of all network namespaces that a process or thread runs in, a mount
 // holds or a process has open. Absent when that cannot be known for sure: outside of the initial
@@ -25,5 +34,10 @@ namespace linnet::host_local {
 //
 // A namespace held by nothing but a socket, whose owner left it, is not found (proc(5) has no way).
 [[nodiscard]] std::optional<std::vector<std::uint64_t>> live_network_namespaces();
+
+// Opens those of `numbers` that are alive and that this process may see: the mounts of its own mount namespace are
+// looked at first, then everything as above. A number may have passed on to another namespace since it was
+// noted. Throws SystemError where only a shortage, such as EMFILE, kept it from looking.
+[[nodiscard]] std::map<std::uint64_t, UniqueFd> open_namespaces(std::set<std::uint64_t> numbers);
 
 }  // namespace linnet::host_local

@@ -40,10 +40,15 @@ Timestamp random_stamp() {
 std::string current_boot_id() {
   std::array<char, kBootIdSize> id{};
   const UniqueFd fd(::open(kBootIdPath.data(), O_RDONLY | O_CLOEXEC));
-  if (!fd || ::read(fd.get(), id.data(), id.size()) != static_cast<ssize_t>(id.size())) {
+  if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == EPERM)) {
     return {};
   }
-  return {id.data(), id.size()};
+  const ssize_t size = fd ? ::read(fd.get(), id.data(), id.size()) : -1;
+  // Without it every lease would pass for one of an unknown boot.
+  if (size < 0) {
+    throw SystemError(errno, concat("read ", kBootIdPath));
+  }
+  return size == static_cast<ssize_t>(id.size()) ? std::string(id.data(), id.size()) : "";
 }
 
 Store::Store(LockedFolder folder, const std::string& boot_id)
@@ -127,10 +132,29 @@ IndexedLease Store::describe(Number address, const LeaseFile& file) const {
   if (!file.mark) {
     lease.file_inode = file.inode;
     lease.file_changed = file.changed;
+    lease.netns_inode = remembered_netns(lease);
   } else if (!boot_id_.empty() && file.mark->boot_id == boot_id_) {
     lease.netns_inode = file.mark->netns_inode;
   }
   return lease;
+}
+
+// What only the index knows of a lease without a mark: it is the very file that the index has seen.
+std::uint64_t Store::remembered_netns(const IndexedLease& lease) const {
+  if (!index_ || boot_id_.empty() || index_->boot_id() != boot_id_) {
+    return 0;
+  }
+  try {
+    for (const IndexedLease& known : index_->leases_of(lease.owner_hash)) {
+      if (known.address == lease.address && known.file_inode == lease.file_inode &&
+          known.file_changed == lease.file_changed) {
+        return known.netns_inode;
+      }
+    }
+  } catch (const CorruptIndex&) {
+    return 0;
+  }
+  return 0;
 }
 
 std::size_t Store::rebuild() {
@@ -138,6 +162,7 @@ std::size_t Store::rebuild() {
   const std::vector<Number> addresses = folder_.addresses();
   ::unlinkat(folder_.fd(), kTemporaryName, 0);
   std::size_t foreign = 0;
+  unreadable_.clear();
   Index fresh(boot_id_, addresses.size());
   for (const Number address : addresses) {
     const std::string name = lease_name(address);
@@ -152,6 +177,9 @@ std::size_t Store::rebuild() {
     if (file->foreign) {
       fresh.occupy(address);
       ++foreign;
+      if (file->unreadable) {
+        unreadable_.push_back(name);
+      }
     } else {
       fresh.add(describe(address, *file));
     }
@@ -287,7 +315,7 @@ std::vector<IndexedLease> Store::leases_outside(const std::vector<std::uint64_t>
   return leases;
 }
 
-std::size_t Store::keep_only(const std::vector<std::string>& owners) {
+std::vector<IndexedLease> Store::leases_except(const std::vector<std::string>& owners) {
   std::vector<std::uint64_t> hashes;
   hashes.reserve(owners.size());
   for (const std::string& owner : owners) {
@@ -297,18 +325,22 @@ std::size_t Store::keep_only(const std::vector<std::string>& owners) {
   if (const std::size_t foreign = rebuild(); foreign != 0) {
     log_warning(concat(foreign, " addresses are taken by files that name no owner; left alone"));
   }
-  std::vector<IndexedLease> stale;
+  std::vector<IndexedLease> others;
   index_->for_each([&](const IndexedLease& lease) {
     if (!std::ranges::binary_search(hashes, lease.owner_hash)) {
-      stale.push_back(lease);
+      others.push_back(lease);
     }
   });
-  ErrorList errors;
-  for (const IndexedLease& lease : stale) {
-    errors.attempt([&] { release(lease); });
+  return others;
+}
+
+std::optional<Owner> Store::owner_of(const IndexedLease& lease) const {
+  const std::string name = lease_name(lease.address);
+  const std::optional<LeaseFile> file = find_lease_file(folder_.fd(), name);
+  if (file && file->unreadable) {
+    throw SystemError(EIO, concat("read lease ", name));
   }
-  errors.throw_if_any();
-  return stale.size();
+  return file ? parse_owner(file->owner) : std::nullopt;
 }
 
 void Store::open_cursor(std::size_t set) {

@@ -19,7 +19,7 @@
 
 namespace linnet::host_local {
 
-// The kernel's id of the running boot; empty where there is no /proc.
+// The kernel's id of the running boot; empty where there is no /proc. Throws SystemError.
 [[nodiscard]] std::string current_boot_id();
 
 // Locked from open to destruction, so that one verb is one step for everybody else. Every member
@@ -63,9 +63,13 @@ class Store {
   // The leases whose namespace was recorded and is not among `alive` (ascending).
   [[nodiscard]] std::vector<IndexedLease> leases_outside(const std::vector<std::uint64_t>& alive);
 
-  // Frees every lease whose content is not in `owners`; returns how many. Reads the folder anew, so
-  // that GC also heals an index. Goes on after errors and throws them at the end.
-  std::size_t keep_only(const std::vector<std::string>& owners);
+  // The leases whose content is not in `owners`. Reads the folder anew, so that GC also heals an index.
+  [[nodiscard]] std::vector<IndexedLease> leases_except(const std::vector<std::string>& owners);
+  // Behind leases_except(): the names of leases that an error kept from being read. They may be anybody's.
+  [[nodiscard]] const std::vector<std::string>& unreadable() const { return unreadable_; }
+  // Whose lease it is, as its file says; absent when that is gone or names no interface (before plugins 0.7). Throws
+  // when it cannot be read.
+  [[nodiscard]] std::optional<Owner> owner_of(const IndexedLease& lease) const;
 
   // "last_reserved_ip.<set>": where round robin goes on. Absent when missing or unreadable.
   [[nodiscard]] std::optional<IpAddress> last_reserved(std::size_t set);
@@ -87,6 +91,7 @@ class Store {
   [[nodiscard]] bool is_of_earlier_boot(Number address, const LeaseFile& file,
                                         const std::optional<Index>& previous) const;
   [[nodiscard]] IndexedLease describe(Number address, const LeaseFile& file) const;
+  [[nodiscard]] std::uint64_t remembered_netns(const IndexedLease& lease) const;
   [[nodiscard]] std::optional<LeaseFile> find_unmarked_lease(Number address) const;
   [[nodiscard]] IndexedLease written_lease(Number address, const Owner& owner,
                                            const LeaseMark& mark,
@@ -104,6 +109,7 @@ class Store {
   std::string boot_id_;
   std::optional<Index> index_;
   std::optional<Cursor> cursor_;
+  std::vector<std::string> unreadable_;
   bool changed_ = false;
 };
 

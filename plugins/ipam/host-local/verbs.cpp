@@ -5,7 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
+#include <span>
 
 #include "base/error.h"
 #include "base/error_list.h"
@@ -85,6 +89,95 @@ std::vector<IndexedLease> find_leases(const StoreLocation& location, const Owner
   });
 }
 
+std::vector<std::string> owner_texts(std::span<const cni::AttachmentKey> attachments) {
+  std::vector<std::string> texts;
+  for (const cni::AttachmentKey& attachment : attachments) {
+    const Owner owner{attachment.container_id, attachment.ifname};
+    texts.push_back(owner.text());
+    texts.push_back(owner.legacy_text());
+  }
+  return texts;
+}
+
+// One GC, under the store's lock.
+class Collector {
+ public:
+  explicit Collector(const cni::NetConf& conf)
+      : location_(parse_location_leniently(conf)),
+        valid_(owner_texts(conf.valid_attachments)),
+        store_(on_store(location_, cni::Code::kIoFailure,
+                        [&] { return Store::open_existing(location_, current_boot_id()); })) {}
+
+  std::vector<ipam::LeaseHolder> find_holders() {
+    return on_store(location_, cni::Code::kIoFailure, [&] {
+      std::set<std::uint64_t> numbers;
+      for (const IndexedLease& lease : stale_leases()) {
+        if (lease.netns_inode != 0) {
+          numbers.insert(lease.netns_inode);
+        }
+      }
+      const std::map<std::uint64_t, UniqueFd> alive = open_namespaces(std::move(numbers));
+      std::vector<ipam::LeaseHolder> holders;
+      for (const IndexedLease& lease : stale_leases()) {
+        const auto netns = alive.find(lease.netns_inode);
+        const std::optional<Owner> owner =
+            netns == alive.end() ? std::nullopt : store_->owner_of(lease);
+        const auto is_owner = [&](const ipam::LeaseHolder& holder) {
+          return holder.attachment.container_id == owner->container_id &&
+                 holder.attachment.ifname == owner->ifname;
+        };
+        if (owner && std::ranges::none_of(holders, is_owner)) {
+          holders.push_back({{owner->container_id, owner->ifname}, copy_of(netns->second)});
+        }
+      }
+      return holders;
+    });
+  }
+
+  void free_leases(std::span<const cni::AttachmentKey> kept) {
+    on_store(location_, cni::Code::kIoFailure, [&] {
+      std::set<std::uint64_t> hashes;
+      for (const std::string& text : owner_texts(kept)) {
+        hashes.insert(owner_hash(text));
+      }
+      ErrorList errors;
+      for (const IndexedLease& lease : stale_leases()) {
+        if (!hashes.contains(lease.owner_hash)) {
+          errors.attempt([&] { store_->release(lease); });
+        }
+      }
+      if (store_ && !store_->unreadable().empty()) {
+        errors.attempt([&] {
+          throw SystemError(EIO, concat("read the leases ", join(store_->unreadable(), ", "),
+                                        ", which may belong to nobody"));
+        });
+      }
+      errors.throw_if_any();
+    });
+  }
+
+ private:
+  static UniqueFd copy_of(const UniqueFd& fd) {
+    UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) {
+      throw SystemError(errno, "keep a network namespace open");
+    }
+    return copy;
+  }
+
+  const std::vector<IndexedLease>& stale_leases() {
+    if (!stale_) {
+      stale_ = store_ ? store_->leases_except(valid_) : std::vector<IndexedLease>();
+    }
+    return *stale_;
+  }
+
+  StoreLocation location_;
+  std::vector<std::string> valid_;
+  std::optional<Store> store_;
+  std::optional<std::vector<IndexedLease>> stale_;
+};
+
 }  // namespace
 
 cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
@@ -143,26 +236,15 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
 }
 
 // No list is the empty list: the Go library leaves it out when no attachment is valid.
-std::function<void()> begin_gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
-  const StoreLocation location = parse_location_leniently(conf);
-  std::vector<std::string> valid;
-  for (const cni::AttachmentKey& attachment : conf.valid_attachments) {
-    const Owner owner{attachment.container_id, attachment.ifname};
-    valid.push_back(owner.text());
-    valid.push_back(owner.legacy_text());
-  }
-  const auto store =
-      std::make_shared<std::optional<Store>>(on_store(location, cni::Code::kIoFailure, [&] {
-        return Store::open_existing(location, current_boot_id());
-      }));
-  return [location, valid, store] {
-    if (*store) {
-      on_store(location, cni::Code::kIoFailure, [&] { (*store)->keep_only(valid); });
-    }
-  };
+ipam::Collection begin_gc(const cni::Request& /*request*/, const cni::NetConf& conf) {
+  const auto collector = std::make_shared<Collector>(conf);
+  return {.find_holders = [collector] { return collector->find_holders(); },
+          .free_leases = [collector](auto kept) { collector->free_leases(kept); }};
 }
 
-void gc(const cni::Request& request, const cni::NetConf& conf) { begin_gc(request, conf)(); }
+void gc(const cni::Request& request, const cni::NetConf& conf) {
+  begin_gc(request, conf).free_leases({});
+}
 
 void status(const cni::Request& /*request*/, const cni::NetConf& conf) {
   const Config config = parse_config(conf, {});

@@ -1,10 +1,9 @@
 // The verbs of host-local. Contracts: skel::Plugin and the specification.
 #pragma once
 
-#include <functional>
-
 #include "libcni/request.h"
 #include "libcni/result.h"
+#include "plugins/ipam/collection.h"
 
 namespace linnet::host_local {
 
@@ -16,9 +15,8 @@ void del(const cni::Request& request, const cni::NetConf& conf);
 void check(const cni::Request& request, const cni::NetConf& conf);
 // Frees the leases of all attachments that the configuration does not list as valid.
 void gc(const cni::Request& request, const cni::NetConf& conf);
-// The same in two steps: locks the store, and what it returns frees the leases. Until that is destroyed no lease
-// of the network is made or freed by others. Both throw as gc().
-[[nodiscard]] std::function<void()> begin_gc(const cni::Request& request, const cni::NetConf& conf);
+// The same in steps; locks the store. Throws as gc().
+[[nodiscard]] ipam::Collection begin_gc(const cni::Request& request, const cni::NetConf& conf);
 // Error 50 when the store cannot be written or a range set is full.
 void status(const cni::Request& request, const cni::NetConf& conf);
 

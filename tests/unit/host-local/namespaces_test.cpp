@@ -17,6 +17,9 @@
 namespace linnet::host_local {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
 bool can_scan() { return live_network_namespaces().has_value(); }
 
 bool is_alive(std::uint64_t inode) {
@@ -97,6 +100,39 @@ TEST(Namespaces, OfAnOrdinaryFileOrNothingIsUnknown) {
   EXPECT_EQ(netns_inode("/nonexistent"), 0U);
   EXPECT_EQ(netns_inode(""), 0U);
   EXPECT_EQ(netns_inode("/proc"), 0U);
+}
+
+TEST(Namespaces, OfMountsAreTheirNumbersAndPlaces) {
+  const std::vector<MountedNamespace> mounted = mounted_namespaces(
+      "36 35 0:4 net:[4026532281] /run/netns/a\\040b\\134 rw shared:1 - nsfs nsfs rw\n"
+      "37 35 0:4 mnt:[4026532282] /run/mnt rw - nsfs nsfs rw\n"
+      "38 35 8:1 /net:[7] /srv/net:[8] rw - ext4 /dev/sda1 rw\n"
+      "39 35 0:4 net:[4026532283] /run/netns/last rw - nsfs nsfs rw");
+  EXPECT_THAT(mounted, ElementsAre(MountedNamespace{4026532281, "/run/netns/a b\\"},
+                                   MountedNamespace{4026532283, "/run/netns/last"}));
+  EXPECT_THAT(mounted_namespaces("1 2 3 net:[5]"), ElementsAre(MountedNamespace{5, ""}));
+  EXPECT_THAT(mounted_namespaces(""), IsEmpty());
+}
+
+TEST(Namespaces, AreOpenedWhileAProcessOrADescriptorHoldsThem) {
+  Sandbox sandbox;
+  if (!sandbox.made()) {
+    GTEST_SKIP() << "needs root";
+  }
+  const std::uint64_t inode = netns_inode(sandbox.path());
+  const auto number_of = [](const UniqueFd& fd) {
+    return netns_inode("/proc/self/fd/" + std::to_string(fd.get()));
+  };
+  std::map<std::uint64_t, UniqueFd> open = open_namespaces({inode, 1});
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(number_of(open.at(inode)), inode);
+  sandbox.stop();
+  open = open_namespaces({inode});
+  ASSERT_EQ(open.size(), 1U) << "our own descriptor holds it";
+  EXPECT_EQ(number_of(open.at(inode)), inode);
+  open.clear();
+  EXPECT_THAT(open_namespaces({inode}), IsEmpty());
+  EXPECT_THAT(open_namespaces({}), IsEmpty());
 }
 
 }  // namespace

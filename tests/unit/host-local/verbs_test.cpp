@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "libcni/error.h"
 #include "libcni/version.h"
+#include "plugins/ipam/host-local/namespaces.h"
 #include "tests/unit/host-local/support.h"
 
 namespace linnet::host_local::test {
@@ -18,8 +19,10 @@ namespace {
 
 using cni::Json;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 const Json kIpam = {{"subnet", "10.1.0.0/29"}};
 
@@ -30,6 +33,8 @@ Answer run(std::string_view verb, const Owner& who, const Json& conf) {
 std::string text_of(const Answer& answer) {
   return answer.json.value("msg", "") + "; " + answer.json.value("details", "");
 }
+
+Number number(const char* text) { return to_number(*IpAddress::parse(text)); }
 
 int code_of(const Answer& answer) {
   return answer.exit_code == 0 ? 0 : answer.json.value("code", -1);
@@ -137,6 +142,39 @@ TEST(Gc, FreesWhatIsNotListed) {
   conf["cni.dev/valid-attachments"] = Json::array();
   EXPECT_EQ(run("GC", owner(""), conf).exit_code, 0);
   EXPECT_THAT(network.leases(), IsEmpty());
+}
+
+TEST(Gc, TellsTheHoldersOfLeasesWhoseNamespacesAreAlive) {
+  const Network network;
+  const std::uint64_t own = netns_inode("/proc/self/ns/net");
+  ASSERT_NE(own, 0U);
+  {
+    Store store = network.open(current_boot_id());
+    ASSERT_TRUE(store.reserve(number("10.1.0.2"), owner("a"), own));
+    ASSERT_TRUE(store.reserve(number("10.1.0.3"), owner("a"), own));
+    ASSERT_TRUE(store.reserve(number("10.1.0.4"), owner("b"), own));
+    ASSERT_TRUE(store.reserve(number("10.1.0.5"), owner("c"), 1));
+    ASSERT_TRUE(store.reserve(number("10.1.0.6"), owner("d"), 0));
+  }
+  cni::NetConf conf;
+  conf.name = "net";
+  conf.json = network.conf(kIpam);
+  conf.valid_attachments = {{"b", "eth0"}};
+  {
+    const ipam::Collection collection = begin_gc({}, conf);
+    const std::vector<ipam::LeaseHolder> holders = collection.find_holders();
+    ASSERT_EQ(holders.size(), 1U) << "one for two addresses";
+    EXPECT_EQ(holders[0].attachment.container_id, "a");
+    EXPECT_EQ(holders[0].attachment.ifname, "eth0");
+    EXPECT_EQ(netns_inode("/proc/self/fd/" + std::to_string(holders[0].netns.get())), own);
+    const std::vector<cni::AttachmentKey> kept = {holders[0].attachment};
+    collection.free_leases(kept);
+  }
+  EXPECT_THAT(network.leases(),
+              ElementsAre(Pair("10.1.0.2", "a\r\neth0"), Pair("10.1.0.3", "a\r\neth0"),
+                          Pair("10.1.0.4", "b\r\neth0")));
+  begin_gc({}, conf).free_leases({});
+  EXPECT_THAT(network.leases(), ElementsAre(Pair("10.1.0.4", "b\r\neth0")));
 }
 
 // As the Go library sends it when nothing is valid.
