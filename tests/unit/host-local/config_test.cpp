@@ -115,8 +115,17 @@ TEST(Config, ForCleaningUpNeedsNothingButTheDataDir) {
         cni::parse_net_conf(cni::dump(conf), cni::Verb::kDel, cni::kAllVersions));
   };
   EXPECT_EQ(location_of(network.conf({{"subnet", 5}, {"ranges", "x"}})).folder(), network.folder());
-  EXPECT_EQ(location_of(network.conf({{"dataDir", 7}})).folder(), "/var/lib/cni/networks/net");
-  EXPECT_EQ(location_of(network.conf({{"dataDir", "../x"}})).folder(), "/var/lib/cni/networks/net");
+  for (const Json& wrong :
+       {Json(7), Json("../x"), Json("/var/../x"), Json(std::string("/x\0y", 4))}) {
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(location_of(network.conf({{"dataDir", wrong}})).folder(),
+              "/var/lib/cni/networks/net");
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    EXPECT_THAT(log, HasSubstr("\"ipam.dataDir\": "));
+    EXPECT_THAT(log, HasSubstr("cleaning up below /var/lib/cni/networks"));
+    EXPECT_THAT(error_of({{"subnet", "10.1.0.0/29"}, {"dataDir", wrong}}),
+                HasSubstr("\"ipam.dataDir\": "));
+  }
   EXPECT_EQ(location_of({{"cniVersion", "1.1.0"}, {"name", "net"}}).folder(),
             "/var/lib/cni/networks/net");
 }
