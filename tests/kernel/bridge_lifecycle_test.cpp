@@ -178,6 +178,29 @@ TEST_F(BridgeLifecycle, CheckNamesLinksThatAreDownGoneOrOthers) {
   }
 }
 
+TEST_F(BridgeLifecycle, CheckNamesAPortThatLeadsElsewhere) {
+  const Json result = add(bridge_conf());
+  const std::string port = result["interfaces"][1]["name"];
+  must_run({"ip", "link", "delete", port});
+  must_run({"ip", "link", "add", port, "type", "veth", "peer", "name", "other"});
+  must_run({"ip", "-n", "c1", "link", "add", "eth0", "type", "veth", "peer", "name", "eth9"});
+  EXPECT_THAT(check_message(bridge_conf(), result), HasSubstr(port + " is not the peer of eth0"));
+}
+
+TEST_F(BridgeLifecycle, APortsNameThatSomethingElseHasIsRefusedAndStays) {
+  const std::string port = add(bridge_conf())["interfaces"][1]["name"];
+  del(bridge_conf());
+  must_run({"ip", "link", "add", port, "type", "bridge"});
+  const std::string before = world();
+  const ProgramOutput output = call({.verb = "ADD", .conf = bridge_conf()});
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_EQ(output.json()["code"], 999);
+  EXPECT_EQ(output.json()["msg"], "the host already has a link named " + port +
+                                      " that belongs to something else: remove it");
+  EXPECT_EQ(world(), before);
+  EXPECT_EQ(ip("c1", {"link", "show"}).size(), 1U);
+}
+
 TEST_F(BridgeLifecycle, CheckNamesAnInterfaceThatShouldBeDownAndABridgeThatHearsTooLittle) {
   const Json conf =
       with(layer2_conf(), {{"disableContainerInterface", true}, {"promiscMode", true}});
@@ -221,7 +244,8 @@ TEST_F(BridgeLifecycle, GcRemovesWhatIsNotValidAndNothingElse) {
 }
 
 TEST_F(BridgeLifecycle, StatusTellsWhenAnAddWouldFail) {
-  EXPECT_EQ(call({.verb = "STATUS", .conf = masquerading(bridge_conf())}).standard_output, "");
+  const Json checked = with(masquerading(bridge_conf()), {{"macspoofchk", true}});
+  EXPECT_EQ(call({.verb = "STATUS", .conf = checked}).standard_output, "");
   must_run({"ip", "link", "add", "taken", "type", "veth", "peer", "name", "other"});
   const ProgramOutput taken =
       call({.verb = "STATUS", .conf = with(bridge_conf(), {{"bridge", "taken"}})});
