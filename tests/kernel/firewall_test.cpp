@@ -238,6 +238,13 @@ TEST_F(Firewall, AFailureAtAnyStepOfAddLeavesNothingBehind) {
   fail_each_step_of_add(strict, world, 10);
 }
 
+TEST_F(Firewall, WarnsOfZonesOfFirewalldThatItDoesNotUse) {
+  must_run({"nft", "add table inet firewalld; add chain inet firewalld filter_FORWARD"});
+  const ProgramOutput output = call({.verb = "ADD", .conf = conf({{"backend", "nftables"}})});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  EXPECT_THAT(output.standard_error, HasSubstr("firewalld is active, but not used"));
+}
+
 // A system bus that cannot be asked: left alone where nothing says that it is meant.
 TEST_F(Firewall, ABusThatCannotBeAskedIsAWarningOrAnErrorWhereItIsAskedFor) {
   must_run({"touch", "/run/file"});

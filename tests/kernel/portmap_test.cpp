@@ -64,6 +64,7 @@ TEST_F(Portmap, DelNeedsNeitherNamespaceNorPrevResultNorAValidConfiguration) {
                                  portmap_conf(Json::array({kWeb}), result_),
                                  portmap_conf(nullptr, {}),
                                  portmap_conf({{{"hostPort", "x"}}}, {}),
+                                 conf({kWeb, with(kWeb, {{"containerPort", 81}})}),
                                  conf({kWeb, kDns}, {{"snat", "perhaps"}}),
                                  conf({kWeb, kDns}, {{"conditionsV4", {"-j", "DROP"}}}),
                                  conf({kWeb, kDns}, {{"runtimeConfig", 7}}),

@@ -213,6 +213,8 @@ TEST_F(Ptp, StatusSaysWhenThePoolIsExhausted) {
   conf["ipam"]["routes"] = Json::array();
   const auto status = [&] { return call({.verb = "STATUS", .conf = conf}); };
   EXPECT_EQ(status().exit_code, 0);
+  EXPECT_EQ(
+      call({.verb = "STATUS", .conf = with(conf, {{"ipMasq", true}, {"mtu", 1400}})}).exit_code, 0);
   static_cast<void>(add(conf));
   EXPECT_EQ(status().json()["code"], 50);
 }

@@ -205,6 +205,9 @@ TEST_F(Tap, CheckNamesABridgeThatWasLeftAndADeviceThatIsNotOurs) {
   must_run({"ip", "-n", "c1", "link", "delete", "eth0"});
   must_run({"ip", "-n", "c1", "tuntap", "add", "eth0", "mode", "tun"});
   EXPECT_THAT(check_message(conf, result), HasSubstr("eth0 is no persistent tap with one queue"));
+  remove_container("c1");
+  EXPECT_THAT(check_message(conf, result),
+              HasSubstr("CNI_NETNS: there is no network namespace at /run/netns/c1"));
 }
 
 TEST_F(Tap, GcAndStatusAskIpam) {

@@ -192,6 +192,25 @@ TEST_F(Tuning, ADataDirThatIsNoPathIsRefusedByAddAndTheDefaultForDel) {
   }
 }
 
+TEST_F(Tuning, SysctlsOfAReadOnlyProcAreRefusedUnlessTheyAreSetAlready) {
+  const auto read_only = [&](const char* verb, const Json& value) {
+    return call({.verb = verb,
+                 .conf = conf({{"sysctl", {{"net.core.somaxconn", value}}}}),
+                 .wrapper = {"unshare", "-m", "sh", "-c",
+                             "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro "
+                             "/proc/sys && exec \"$@\"",
+                             "sh"}});
+  };
+  const std::string before = sysctl("net.core.somaxconn");
+  const ProgramOutput refused = read_only("ADD", "999");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(refused.json()["code"], 7);
+  EXPECT_EQ(refused.json()["msg"],
+            "sysctl \"net.core.somaxconn\" cannot be set: /proc/sys is mounted read-only here");
+  EXPECT_EQ(sysctl("net.core.somaxconn"), before);
+  EXPECT_EQ(read_only("ADD", before.substr(0, before.find('\n'))).exit_code, 0);
+}
+
 TEST_F(Tuning, GcTellsOfAFolderThatCannotBeReadOrChanged) {
   Json gc = conf({{"dataDir", "/run/tuning"}, {"cni.dev/valid-attachments", Json::array()}});
   EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0) << "there is no such folder";
