@@ -277,6 +277,16 @@ TEST_F(CnitoolTest, ValidateOfNothingSaysHowToNameSomething) {
   EXPECT_THAT(array.err, HasSubstr("array.conf"));
 }
 
+TEST_F(CnitoolTest, ValidateOfASinglePluginFindsMisspeltKeys) {
+  const Ran ran = run({"validate", folder_.write("one.conf", R"({"cniVersion":"1.1.0","name":"n",
+      "type":"one","dnss":{}})")});
+  EXPECT_EQ(ran.exit_code, run({"validate", "podnet"}).exit_code) << ran.err;
+  const Ran bridge = run({"validate", folder_.write("two.conf", R"({"cniVersion":"1.1.0",
+      "name":"n","type":"bridge","isGatway":true})")});
+  EXPECT_EQ(bridge.exit_code, 1);
+  EXPECT_THAT(bridge.err, HasSubstr("\"isGatway\": unknown key, did you mean \"isGateway\"?"));
+}
+
 TEST_F(CnitoolTest, ListShowsAResultThatIsNoneAsAQuestionMark) {
   (void)run({"add", "podnet", "/run/netns/A", "--container-id", "c1"});
   cni::Json cached = cni::parse_json(
@@ -299,6 +309,10 @@ TEST_F(CnitoolTest, AnAnswerThatCannotBeWrittenIsAFailure) {
       test::run_program({"sh", "-c", "\"$0\" --help >/dev/full", LINNET_BIN_DIR "/cnitool"});
   EXPECT_EQ(output.exit_code, 1);
   EXPECT_THAT(output.standard_error, HasSubstr("write stdout: no space left on device"));
+  const test::ProgramOutput wrong = test::run_program({LINNET_BIN_DIR "/cnitool", "attach"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_EQ(wrong.standard_output, "");
+  EXPECT_THAT(wrong.standard_error, HasSubstr("cnitool --help tells more"));
 }
 
 TEST_F(CnitoolTest, MissingPluginSaysHowToSetThePath) {

@@ -108,6 +108,17 @@ TEST(Config, BeforeVersion030AllowsOneSetAFamily) {
   EXPECT_EQ(network.parse(two, {{"cniVersion", "0.3.0"}}).sets.size(), 2U);
 }
 
+TEST(Config, WarnsOfKeysOfARangeThatHasNoSubnet) {
+  const Network network;
+  ::testing::internal::CaptureStderr();
+  (void)network.parse({{"ranges", {{{{"subnet", "10.1.0.0/24"}}}}},
+                       {"rangeStart", "10.1.0.9"},
+                       {"gateway", "10.1.0.1"}});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("\"ipam.rangeStart\" has no effect without \"ipam.subnet\""));
+  EXPECT_THAT(log, HasSubstr("\"ipam.gateway\" has no effect without \"ipam.subnet\""));
+}
+
 TEST(Config, ForCleaningUpNeedsNothingButTheDataDir) {
   const Network network;
   const auto location_of = [](const Json& conf) {

@@ -192,6 +192,20 @@ TEST(Status, IsFineUntilThePoolIsFullAndThenSaysHowFull) {
   EXPECT_THAT(text_of(full), HasSubstr("10.1.0.0/29: 5 of 5 addresses in use"));
 }
 
+TEST(Status, AsksForTheResolverFileThatAddWouldRead) {
+  const Network network;
+  const Answer answer =
+      run("STATUS", owner(""),
+          network.conf({{"subnet", "10.1.0.0/29"}, {"resolvConf", network.file("none")}}));
+  EXPECT_EQ(code_of(answer), 7);
+  EXPECT_THAT(text_of(answer), HasSubstr("ipam.resolvConf"));
+  network.write("resolv.conf", "nameserver 192.0.2.53\n");
+  EXPECT_EQ(code_of(run("STATUS", owner(""),
+                        network.conf({{"subnet", "10.1.0.0/29"},
+                                      {"resolvConf", network.file("resolv.conf")}}))),
+            0);
+}
+
 TEST(Status, IsFiftyWhenTheStoreCannotBeWritten) {
   const Network network;
   const Answer answer =
