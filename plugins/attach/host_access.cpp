@@ -343,9 +343,6 @@ std::vector<std::string> host_access_problems(const Attachment& attachment, std:
     for (const netlink::Route& route : container_routes(host, link)) {
       if (route.priority == metric) {
         reached.push_back(route.dst);
-        if (!link.up) {
-          problems.push_back(concat("the host's interface ", link.name, " is down"));
-        }
       }
     }
   }

@@ -99,7 +99,8 @@ void check_port(netlink::RouteSocket& host, const netlink::Link& port, const net
   if (bridge != nullptr && port.master != bridge->index) {
     problems.push_back(concat(port.name, " is not a port of ", config.bridge));
   }
-  if (port.peer != container.index) {
+  // One number alone may be that of another link in the other namespace.
+  if (port.peer != container.index || container.peer != port.index) {
     problems.push_back(concat(port.name, " is not the peer of ", container.name));
   }
   if (!port.up) {

@@ -134,7 +134,7 @@ void warn_of_lost_addresses(RouteSocket& host, const Link& device) {
 
 }  // namespace
 
-Link get_device(RouteSocket& host, const DeviceKeys& keys) {
+std::optional<Link> find_present_or_returned(RouteSocket& host, const DeviceKeys& keys) {
   std::optional<Link> link = find_device(host, keys);
   if (!link && !keys.device.empty()) {
     if (const auto returned =
@@ -142,6 +142,11 @@ Link get_device(RouteSocket& host, const DeviceKeys& keys) {
       link = returned->link;
     }
   }
+  return link;
+}
+
+Link get_device(RouteSocket& host, const DeviceKeys& keys) {
+  const std::optional<Link> link = find_present_or_returned(host, keys);
   if (!link) {
     throw cni::Error(cni::Code::kInvalidNetworkConfig,
                      concat(describe(keys),

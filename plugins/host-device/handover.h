@@ -1,6 +1,7 @@
 // Moving a device between the host and a container.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -11,6 +12,10 @@
 #include "plugins/host-device/config.h"
 
 namespace linnet::host_device {
+
+// The device on the host, also where it came back by itself and has the name of a container's interface.
+[[nodiscard]] std::optional<netlink::Link> find_present_or_returned(netlink::RouteSocket& host,
+                                                                    const DeviceKeys& keys);
 
 // The device on the host. One that came back by itself when a container's namespace ended gets its name and
 // state back first. Throws cni::Error when there is none.

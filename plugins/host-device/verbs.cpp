@@ -138,7 +138,7 @@ void status(const cni::Request& request, const cni::NetConf& conf) {
   const Config config = parse_config(request, conf);
   if (!config.keys.empty() && !is_driven_by_user_space(config.keys)) {
     netlink::RouteSocket host;
-    if (!find_device(host, config.keys)) {
+    if (!find_present_or_returned(host, config.keys)) {
       throw cni::Error(cni::Code::kPluginNotAvailable, concat(describe(config.keys),
                                                               ": the host has no such device, or a "
                                                               "container has it already"));

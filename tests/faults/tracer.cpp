@@ -1,10 +1,12 @@
 #include "tests/faults/tracer.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -69,6 +71,20 @@ class Ticks {
   struct sigaction before_ {};
 };
 
+// A build that counts its lines writes the counts when it ends or executes another program, as its last act: no
+// calls of the program's own.
+bool opens_line_counts(const SystemCall& call) {
+  if (call.number != SYS_openat) {
+    return false;
+  }
+  const UniqueFd memory(
+      ::open(concat("/proc/", call.thread, "/mem").c_str(), O_RDONLY | O_CLOEXEC));
+  char path[PATH_MAX] = {};
+  // Less than asked for where the memory ends.
+  (void)!::pread(memory.get(), path, sizeof path - 1, static_cast<off_t>(call.arguments[1]));
+  return std::string_view(path).ends_with(".gcda");
+}
+
 class Tracer {
  public:
   Tracer(pid_t child, const std::function<Interference(const SystemCall&)>& decide)
@@ -114,6 +130,7 @@ class Tracer {
       signal = 0;
     } else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
       executed_ = true;
+      counting_.erase(pid);
       signal = 0;
     } else if (status >> 16 != 0 || signal == SIGSTOP) {
       if (!optioned_) {
@@ -122,7 +139,7 @@ class Tracer {
       signal = 0;
     }
     if (!killed_) {
-      ::ptrace(PTRACE_SYSCALL, pid, nullptr, signal);
+      ::ptrace(counting_.contains(pid) ? PTRACE_CONT : PTRACE_SYSCALL, pid, nullptr, signal);
     }
   }
 
@@ -151,6 +168,10 @@ class Tracer {
     SystemCall call{
         .nth = result_.calls.size() + 1, .number = static_cast<long>(info.entry.nr), .thread = pid};
     std::copy(std::begin(info.entry.args), std::end(info.entry.args), std::begin(call.arguments));
+    if (opens_line_counts(call)) {
+      counting_.insert(pid);
+      return;
+    }
     result_.calls.push_back(call);
     const Interference interference = decide_(call);
     if (interference.kind == Interference::Kind::kKill) {
@@ -179,6 +200,7 @@ class Tracer {
   const std::function<Interference(const SystemCall&)>& decide_;
   std::set<pid_t> alive_;
   std::map<pid_t, int> failing_;  // errno that the current call returns
+  std::set<pid_t> counting_;      // that write their line counts
   bool optioned_ = false;
   bool executed_ = false;
   bool killed_ = false;

@@ -146,6 +146,77 @@ TEST_F(BridgeLifecycle, CheckPassesAfterAddAndNamesWhatIsMissing) {
   EXPECT_NE(check_message(conf, result), "");
 }
 
+TEST_F(BridgeLifecycle, CheckNamesLinksThatAreDownGoneOrOthers) {
+  const Json conf = with(masquerading(bridge_conf()), {{"macspoofchk", true}, {"mtu", 1400}});
+  const Json result = add(conf);
+  const std::string port = result["interfaces"][1]["name"];
+  const std::vector<std::pair<std::vector<std::string>, std::string>> changes = {
+      {{"sysctl", "-qw", "net.ipv4.ip_forward=0"}, "sysctl net/ipv4/ip_forward is 0"},
+      {{"nft", "flush", "set", "bridge", "linnet", "guarded_ports"},
+       "the MAC address of " + port + " is not checked"},
+      {{"ip", "link", "set", port, "address", "02:00:00:00:00:07"},
+       port + " has MAC address 02:00:00:00:00:07, not "},
+      {{"ip", "link", "set", port, "down"}, port + " is down"},
+      {{"ip", "-n", "c1", "link", "set", "eth0", "address", "02:00:00:00:00:08"},
+       "eth0 has MAC address 02:00:00:00:00:08, not "},
+      {{"ip", "-n", "c1", "link", "set", "eth0", "down"}, "eth0 is down"},
+      {{"ip", "link", "set", "br0", "mtu", "1300"}, "br0 has MTU 1300, not 1400"},
+      {{"ip", "link", "set", "br0", "address", "02:00:00:00:00:09"},
+       "br0 has MAC address 02:00:00:00:00:09, not "},
+      {{"ip", "link", "set", "br0", "down"}, "br0 is down"},
+      {{"ip", "link", "set", port, "netns", "c2"}, "the host's end of eth0 is gone"},
+      {{"ip", "link", "delete", "br0"}, "br0 does not exist"},
+      {{"ip", "link", "add", "br0", "type", "veth", "peer", "name", "other"},
+       "br0 is not a bridge"},
+      {{"ip", "-n", "c1", "link", "delete", "eth0"}, "eth0 is not in the container"},
+      {{"ip", "-n", "c1", "link", "add", "eth0", "type", "bridge"}, "eth0 is not a veth"},
+      {{"ip", "netns", "delete", "c1"},
+       "CNI_NETNS: there is no network namespace at /run/netns/c1"}};
+  for (const auto& [command, words] : changes) {
+    must_run(command);
+    EXPECT_THAT(check_message(conf, result), HasSubstr(words));
+  }
+}
+
+TEST_F(BridgeLifecycle, CheckNamesAPortThatLeadsElsewhere) {
+  const Json result = add(bridge_conf());
+  const std::string port = result["interfaces"][1]["name"];
+  must_run({"ip", "link", "delete", port});
+  must_run({"ip", "link", "add", port, "type", "veth", "peer", "name", "other"});
+  must_run({"ip", "-n", "c1", "link", "add", "eth0", "type", "veth", "peer", "name", "eth9"});
+  EXPECT_THAT(check_message(bridge_conf(), result), HasSubstr(port + " is not the peer of eth0"));
+}
+
+TEST_F(BridgeLifecycle, APortsNameThatSomethingElseHasIsRefusedAndStays) {
+  const std::string port = add(bridge_conf())["interfaces"][1]["name"];
+  del(bridge_conf());
+  must_run({"ip", "link", "add", port, "type", "bridge"});
+  const std::string before = world();
+  const ProgramOutput output = call({.verb = "ADD", .conf = bridge_conf()});
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_EQ(output.json()["code"], 999);
+  EXPECT_EQ(output.json()["msg"], "the host already has a link named " + port +
+                                      " that belongs to something else: remove it");
+  EXPECT_EQ(world(), before);
+  EXPECT_EQ(ip("c1", {"link", "show"}).size(), 1U);
+}
+
+TEST_F(BridgeLifecycle, CheckNamesAnInterfaceThatShouldBeDownAndABridgeThatHearsTooLittle) {
+  const Json conf =
+      with(layer2_conf(), {{"disableContainerInterface", true}, {"promiscMode", true}});
+  const Json result = add(conf);
+  EXPECT_EQ(check_message(conf, result), "");
+  must_run({"ip", "-n", "c1", "link", "set", "eth0", "up"});
+  EXPECT_THAT(check_message(conf, result), HasSubstr("eth0 is up"));
+  must_run({"ip", "link", "set", "br0", "promisc", "off"});
+  EXPECT_THAT(check_message(conf, result), HasSubstr("br0 is not in promiscuous mode"));
+  // Flags that nobody asked for.
+  const std::string port = result["interfaces"][1]["name"];
+  must_run({"bridge", "link", "set", "dev", port, "hairpin", "on", "isolated", "on"});
+  EXPECT_THAT(check_message(conf, result), HasSubstr(port + " has hairpin mode"));
+  EXPECT_THAT(check_message(conf, result), HasSubstr(port + " is isolated"));
+}
+
 TEST_F(BridgeLifecycle, GcRemovesWhatIsNotValidAndNothingElse) {
   const Json conf = with(masquerading(bridge_conf()), {{"macspoofchk", true}});
   const Json other = with(conf, {{"name", "net2"},
@@ -173,7 +244,8 @@ TEST_F(BridgeLifecycle, GcRemovesWhatIsNotValidAndNothingElse) {
 }
 
 TEST_F(BridgeLifecycle, StatusTellsWhenAnAddWouldFail) {
-  EXPECT_EQ(call({.verb = "STATUS", .conf = masquerading(bridge_conf())}).standard_output, "");
+  const Json checked = with(masquerading(bridge_conf()), {{"macspoofchk", true}});
+  EXPECT_EQ(call({.verb = "STATUS", .conf = checked}).standard_output, "");
   must_run({"ip", "link", "add", "taken", "type", "veth", "peer", "name", "other"});
   const ProgramOutput taken =
       call({.verb = "STATUS", .conf = with(bridge_conf(), {{"bridge", "taken"}})});

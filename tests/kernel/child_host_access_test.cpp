@@ -77,6 +77,21 @@ TEST_P(ChildHostAccess, CheckNoticesTheLossOfHostAccess) {
   EXPECT_EQ(ip("", {"link", "show", host_link}).size(), 1U);
 }
 
+TEST_P(ChildHostAccess, TheNameOfTheHostsInterfaceThatSomethingElseHasIsRefusedAndStays) {
+  const Json result = add(accessible());
+  const std::string host_link = result["interfaces"][1]["name"];
+  must_run({"ip", "link", "set", host_link, "down"});
+  EXPECT_THAT(check_message(accessible(), result),
+              HasSubstr("the host lacks the route to " + address4(10) + " that hostAccess"));
+  del(accessible(), "c1", result);
+  must_run({"ip", "link", "add", host_link, "type", "veth", "peer", "name", "other"});
+  const std::string before = everything();
+  EXPECT_EQ(refusal(accessible(), 999), "\"hostAccess\": the host already has a link named " +
+                                            host_link + " that is none of linnet's: remove it");
+  del(accessible());
+  EXPECT_EQ(everything(), before);
+}
+
 TEST_P(ChildHostTraffic, HostAccessOfTwoNetworksIsApart) {
   Json other = with(accessible(), {{"name", "net2"}});
   other["ipam"]["ranges"][0][0]["rangeStart"] = address4(100);

@@ -101,6 +101,13 @@ TEST_P(ChildTest, CheckPassesAfterAddAndNamesWhatIsMissing) {
     must_run(command);
   };
   EXPECT_THAT(check_message(conf_with({{"mtu", 1300}}), result), HasSubstr("has MTU 1400"));
+  const std::string mode = child().keys["mode"];
+  const std::vector<std::string> modes = child().keys["type"] == "macvlan"
+                                             ? std::vector<std::string>{"vepa", "bridge"}
+                                             : std::vector<std::string>{"l3", "l2"};
+  const std::string& other = mode == modes[0] ? modes[1] : modes[0];
+  EXPECT_THAT(check_message(conf_with({{"mode", other}}), result),
+              HasSubstr("eth0 is in mode " + mode + ", not " + other));
   must_run({"ip", "link", "add", "other0", "type", "veth", "peer", "name", "other1"});
   EXPECT_THAT(check_message(conf_with({{"master", "other0"}}), result),
               HasSubstr("is not on master other0"));

@@ -238,6 +238,51 @@ TEST_F(Firewall, AFailureAtAnyStepOfAddLeavesNothingBehind) {
   fail_each_step_of_add(strict, world, 10);
 }
 
+TEST_F(Firewall, WarnsOfZonesOfFirewalldThatItDoesNotUse) {
+  must_run({"nft", "add table inet firewalld; add chain inet firewalld filter_FORWARD"});
+  const ProgramOutput output = call({.verb = "ADD", .conf = conf({{"backend", "nftables"}})});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  EXPECT_THAT(output.standard_error, HasSubstr("firewalld is active, but not used"));
+}
+
+// A system bus that cannot be asked: left alone where nothing says that it is meant.
+TEST_F(Firewall, ABusThatCannotBeAskedIsAWarningOrAnErrorWhereItIsAskedFor) {
+  must_run({"touch", "/run/file"});
+  const std::vector<std::pair<std::string, std::string>> buses = {
+      {"tcp:host=localhost", "expected unix:path="},
+      {"unix:path=%zz", "expected unix:path="},
+      {"unix:path=/run/" + std::string(120, 'x'), "file name too long"},
+      {"unix:path=/run/file/socket", "connect to system bus \"/run/file/socket\""}};
+  for (const auto& [address, words] : buses) {
+    SCOPED_TRACE(address);
+    const auto with_bus = [&, address = address](const char* verb, const Json& conf) {
+      return call(
+          {.verb = verb, .conf = conf, .environment = {{"DBUS_SYSTEM_BUS_ADDRESS", address}}});
+    };
+    const std::string before = world();
+    const Json asked_for = conf({{"backend", "firewalld"}});
+    for (const char* verb : {"ADD", "STATUS"}) {
+      const ProgramOutput refused = with_bus(verb, asked_for);
+      EXPECT_EQ(refused.json()["code"], 50) << refused.standard_output;
+      EXPECT_THAT(refused.json()["msg"].get<std::string>(), HasSubstr(words));
+      EXPECT_THAT(refused.json()["msg"].get<std::string>(),
+                  HasSubstr("start firewalld, or leave the key out"));
+    }
+    EXPECT_EQ(world(), before);
+    const ProgramOutput added = with_bus("ADD", conf());
+    EXPECT_EQ(added.exit_code, 0) << added.standard_output;
+    EXPECT_THAT(added.standard_error,
+                HasSubstr("whether firewalld runs is not known, it is left alone: "));
+    EXPECT_THAT(added.standard_error, HasSubstr(words));
+    EXPECT_EQ(with_bus("DEL", conf()).exit_code, 0);
+    // Elements are gone, but without them a source may be left of what nobody recorded.
+    const ProgramOutput again = with_bus("DEL", asked_for);
+    EXPECT_EQ(again.exit_code, 0) << again.standard_output;
+    EXPECT_THAT(again.standard_error, HasSubstr(words));
+    EXPECT_THAT(tables(), Not(HasSubstr("id: c1")));
+  }
+}
+
 // Where the legacy iptables is what drops.
 class LegacyFirewall : public Firewall {
  protected:

@@ -274,6 +274,57 @@ TEST_F(HostDevice, StatusSaysWhetherTheDeviceIsThere) {
   EXPECT_EQ(status(device_conf()).json()["code"], 50);
 }
 
+TEST_F(HostDevice, StatusOfADeviceThatCameBackByItselfIsWhatTheNextAddFinds) {
+  static_cast<void>(add(device_conf()));
+  return_device_by_itself();
+  const Call status = {.verb = "STATUS", .conf = device_conf()};
+  EXPECT_EQ(call(status).exit_code, 0) << call(status).standard_output;
+  static_cast<void>(add(device_conf(), "c2"));
+  EXPECT_EQ(call(status).json()["code"], 50);
+}
+
+TEST_F(HostDevice, DelGoesByTheMarkWhereTheKeysAreWrong) {
+  const std::string before = everything();
+  static_cast<void>(add(device_conf()));
+  const ProgramOutput output =
+      call({.verb = "DEL", .conf = with(device_conf(), {{"hwaddr", "02:nonsense"}})});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  EXPECT_THAT(output.standard_error, HasSubstr("\"hwaddr\": \"02:nonsense\" is no unicast"));
+  EXPECT_THAT(output.standard_error, HasSubstr("going by what is marked"));
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(HostDevice, EachWayToNameADeviceIsInTheMessageThatItIsNotThere) {
+  const auto named = [](const Json& keys) {
+    return with(with(device_conf(), {{"device", ""}}), keys);
+  };
+  const std::string words = ": the host has no such device";
+  expect_refused(named({{"hwaddr", "02:00:00:00:00:77"}}), 7, "hwaddr 02:00:00:00:00:77" + words);
+  expect_refused(named({{"kernelpath", "/sys/devices/none"}}), 7,
+                 "kernelpath /sys/devices/none" + words);
+  expect_refused(named({{"runtimeConfig", {{"deviceID", "none.sf.7"}}}}), 7,
+                 "auxiliary device none.sf.7" + words);
+  expect_refused(named(Json::object()), 7, "no device: specify either \"device\"");
+}
+
+TEST_F(HostDevice, GcTellsOfADeviceWhoseNameIsTakenAndGivesItBackWhenItIsFree) {
+  const std::string before = host_alone();
+  static_cast<void>(add(device_conf()));
+  return_device_by_itself();
+  must_run({"ip", "link", "add", "dev0", "type", "veth", "peer", "name", "other0"});
+  Json gc = device_conf();
+  gc["cni.dev/valid-attachments"] = Json::array();
+  const ProgramOutput output = call({.verb = "GC", .conf = gc});
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_THAT(output.standard_output, HasSubstr("the host has another link named dev0"));
+  EXPECT_THAT(output.standard_output, HasSubstr("rename or remove that"));
+  // What does not hang on the device is collected all the same.
+  EXPECT_THAT(host_alone(), Not(HasSubstr("file ")));
+  must_run({"ip", "link", "delete", "dev0"});
+  EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0);
+  EXPECT_EQ(host_alone(), before);
+}
+
 TEST_F(HostDevice, GivesBackWhatTheReferenceTook) {
   if (reference_folder().empty()) {
     GTEST_SKIP() << "needs the reference plugins (package containernetworking-plugins)";

@@ -43,7 +43,8 @@ TEST_F(Loopback, RefusesAnAddressThatIsNoLoopbackAddress) {
   must_run({"ip", "-n", "c1", "addr", "add", "192.0.2.5/32", "dev", "lo"});
   const ProgramOutput output = call({.verb = "ADD", .conf = conf_});
   EXPECT_EQ(output.exit_code, 1);
-  EXPECT_THAT(output.standard_output, HasSubstr("192.0.2.5/32"));
+  EXPECT_EQ(output.json()["msg"],
+            "lo has address 192.0.2.5/32, which is no loopback address: remove it");
   EXPECT_EQ(state(), "DOWN");
 }
 
@@ -62,7 +63,16 @@ TEST_F(Loopback, CheckFailsWhenLoIsDown) {
   conf["prevResult"] = add(conf_);
   EXPECT_EQ(call({.verb = "CHECK", .conf = conf}).exit_code, 0);
   must_run({"ip", "-n", "c1", "link", "set", "lo", "down"});
-  EXPECT_EQ(call({.verb = "CHECK", .conf = conf}).exit_code, 1);
+  const ProgramOutput down = call({.verb = "CHECK", .conf = conf});
+  EXPECT_EQ(down.exit_code, 1);
+  EXPECT_EQ(down.json()["msg"], "lo of /run/netns/c1 is down");
+  remove_container("c1");
+  for (const char* verb : {"CHECK", "ADD"}) {
+    const ProgramOutput gone = call({.verb = verb, .conf = conf});
+    EXPECT_EQ(gone.json()["code"], 4) << gone.standard_output;
+    EXPECT_THAT(gone.json()["msg"].get<std::string>(),
+                HasSubstr("CNI_NETNS: open network namespace /run/netns/c1"));
+  }
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ TEST_F(Portmap, DelNeedsNeitherNamespaceNorPrevResultNorAValidConfiguration) {
                                  portmap_conf(Json::array({kWeb}), result_),
                                  portmap_conf(nullptr, {}),
                                  portmap_conf({{{"hostPort", "x"}}}, {}),
+                                 conf({kWeb, with(kWeb, {{"containerPort", 81}})}),
                                  conf({kWeb, kDns}, {{"snat", "perhaps"}}),
                                  conf({kWeb, kDns}, {{"conditionsV4", {"-j", "DROP"}}}),
                                  conf({kWeb, kDns}, {{"runtimeConfig", 7}}),
@@ -169,6 +170,57 @@ TEST_F(Portmap, APortInSeveralNetworksOfAContainerPassesFromOneToTheNext) {
   ASSERT_EQ(in_network("3", "DEL").exit_code, 0);
   EXPECT_THAT(rules(), Not(HasSubstr("8080")));
   EXPECT_THAT(rules(), Not(HasSubstr("id: c1")));
+}
+
+TEST_F(Portmap, APortThatTooManyNetworksOfAContainerWantIsRefusedWithTheWayOut) {
+  const auto in_network = [&](int number) {
+    const std::string ifname = concat("net", number);
+    Json other = conf(Json::array({kWeb}));
+    other["name"] = ifname;
+    other["prevResult"] = {
+        {"cniVersion", "1.0.0"},
+        {"interfaces", {{{"name", ifname}, {"sandbox", "/run/netns/c1"}}}},
+        {"ips", {{{"interface", 0}, {"address", concat("10.90.", number, ".2/24")}}}}};
+    return Call{.verb = "ADD", .conf = other, .ifname = ifname};
+  };
+  publish(conf(Json::array({kWeb})));
+  constexpr int kWaiting = 9;
+  for (int number = 1; number <= kWaiting; ++number) {
+    ASSERT_EQ(call(in_network(number)).exit_code, 0) << number;
+  }
+  const std::string before = world();
+  const ProgramOutput output = call(in_network(kWaiting + 1));
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_EQ(output.json()["code"], 7);
+  EXPECT_EQ(output.json()["msg"],
+            "\"runtimeConfig.portMappings\": tcp port 8080 of the host is wanted by 10 other "
+            "networks of this container: disconnect it from one of them");
+  EXPECT_EQ(world(), before);
+}
+
+TEST_F(Portmap, APortThatSomebodyRedirectedByHandIsRefusedAndStays) {
+  const Json web = conf(Json::array({kWeb}));
+  static_cast<void>(world_after_one_round(web));
+  for (const std::string comment : {"", " comment \"mine\""}) {
+    must_run({"nft", concat("add element inet linnet_portmap ports4 { tcp . 8080", comment,
+                            " : 10.22.0.77 . 80 }")});
+    expect_refused(web, "is redirected to 10.22.0.77 for another owner (\"");
+    must_run({"nft", "flush map inet linnet_portmap ports4"});
+  }
+}
+
+TEST_F(Portmap, AMappingOfAFamilyThatTheContainerLacksIsAWarning) {
+  Json only_ipv4 = result_;
+  only_ipv4["ips"].erase(1);
+  const Json mapping = {{"hostPort", 8080}, {"containerPort", 80}, {"hostIP", "2001:db8::1"}};
+  const Json web = portmap_conf(Json::array({mapping}), only_ipv4);
+  const std::string before = world();
+  const ProgramOutput output = call({.verb = "ADD", .conf = web});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  EXPECT_THAT(output.standard_error,
+              HasSubstr("tcp port 8080 is not redirected: the container has no address of that"));
+  EXPECT_EQ(check_message(web, only_ipv4), "");
+  EXPECT_EQ(world(), before);
 }
 
 TEST_F(Portmap, ASecondAddOfTheSameAttachmentReplacesTheFirst) {

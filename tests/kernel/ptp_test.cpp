@@ -177,6 +177,24 @@ TEST_F(Ptp, CheckNamesWhatIsGone) {
   EXPECT_THAT(check_message(conf, result), HasSubstr("lacks the gateway address fd22::1/128"));
 }
 
+TEST_F(Ptp, CheckNamesLinksThatAreDownOrGone) {
+  const Json conf = with(ptp_conf(), {{"mtu", 1400}});
+  const Json result = add(conf);
+  const std::string host_link = result["interfaces"][0]["name"];
+  const std::vector<std::pair<std::vector<std::string>, std::string>> changes = {
+      {{"sysctl", "-qw", "net.ipv4.ip_forward=0"}, "sysctl net/ipv4/ip_forward is 0"},
+      {{"ip", "-n", "c1", "link", "set", "eth0", "mtu", "1300"}, "eth0 has MTU 1300, not 1400"},
+      {{"ip", "-n", "c1", "link", "set", "eth0", "down"}, "eth0 is down"},
+      {{"ip", "link", "set", host_link, "netns", "c2"}, "the host's end of eth0 is gone"},
+      {{"ip", "-n", "c1", "link", "delete", "eth0"}, "eth0 does not exist in /run/netns/c1"},
+      {{"ip", "-n", "c1", "link", "add", "eth0", "type", "bridge"},
+       "eth0 is not a veth in /run/netns/c1"}};
+  for (const auto& [command, words] : changes) {
+    must_run(command);
+    EXPECT_THAT(check_message(conf, result), HasSubstr(words));
+  }
+}
+
 TEST_F(Ptp, GcRemovesWhatIsNotListedAndNothingElse) {
   const Json conf = with(ptp_conf(), {{"ipMasq", true}});
   const Json kept = add(conf, "c2");
@@ -195,6 +213,8 @@ TEST_F(Ptp, StatusSaysWhenThePoolIsExhausted) {
   conf["ipam"]["routes"] = Json::array();
   const auto status = [&] { return call({.verb = "STATUS", .conf = conf}); };
   EXPECT_EQ(status().exit_code, 0);
+  EXPECT_EQ(
+      call({.verb = "STATUS", .conf = with(conf, {{"ipMasq", true}, {"mtu", 1400}})}).exit_code, 0);
   static_cast<void>(add(conf));
   EXPECT_EQ(status().json()["code"], 50);
 }

@@ -108,6 +108,24 @@ TEST_F(Storage, ThatIsReadOnlyFailsAddAndLetsDelRemoveTheInterface) {
   EXPECT_EQ(world(), empty_);
 }
 
+TEST_F(Storage, ThatIsReadOnlyFailsGcBehindTheInterfacesAndStatus) {
+  disk_.remount(MS_RDONLY);
+  const ProgramOutput status = call({.verb = "STATUS", .conf = conf()});
+  EXPECT_EQ(status.json().value("code", 0), 50) << status.standard_output;
+  EXPECT_THAT(status.standard_output,
+              AllOf(HasSubstr("write below /var/lib/cni/networks/net1: read-only file system"),
+                    HasSubstr("ipam.dataDir")));
+  const ProgramOutput refused = call({.verb = "GC", .conf = conf()});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.standard_output,
+              AllOf(HasSubstr("remove lease 10.22.0."), HasSubstr("read-only file system")));
+  EXPECT_EQ(ip("c1", {"link", "show", "dev", "eth0"}), Json::array());
+  disk_.remount(0);
+  EXPECT_EQ(call({.verb = "GC", .conf = conf()}).exit_code, 0);
+  EXPECT_EQ(call({.verb = "STATUS", .conf = conf()}).exit_code, 0);
+  EXPECT_EQ(world(), empty_);
+}
+
 TEST_F(Storage, ThatIsReadOnlyIsNoMatterForDelWithoutALease) {
   del(conf(), "c1", result_);
   disk_.remount(MS_RDONLY);

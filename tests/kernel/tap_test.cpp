@@ -143,7 +143,11 @@ TEST_F(Tap, DelLeavesTheWorldAsItWas) {
 
 TEST_F(Tap, WhatCannotBeMadeIsAnErrorAndNothingStays) {
   expect_refused(with(tap_conf(), {{"bridge", "br7"}}), 7, "the container has no bridge \"br7\"");
-  expect_refused(with(tap_conf(), {{"bridge", "lo"}}), 7, "the container has no bridge \"lo\"");
+  expect_refused(with(tap_conf(), {{"bridge", "lo"}}), 7,
+                 "the container has no bridge \"lo\", that is a hardware device");
+  must_run({"ip", "-n", "c1", "link", "add", "veth7", "type", "veth", "peer", "name", "veth8"});
+  expect_refused(with(tap_conf(), {{"bridge", "veth7"}}), 7,
+                 "the container has no bridge \"veth7\", that is veth: a plugin before this one");
   expect_refused(with(tap_conf(), {{"mtu", 65535}, {"bridge", ""}, {"mac", "x"}}), 7, "\"mac\"");
   must_run({"ip", "-n", "c1", "link", "add", "eth0", "type", "veth", "peer", "name", "eth9"});
   expect_refused(tap_conf(), 4, "\"eth0\" already exists in the container");
@@ -191,6 +195,23 @@ TEST_F(Tap, CheckNamesEachDrift) {
     must_run(command);
     EXPECT_THAT(check_message(conf, result), HasSubstr(words));
   }
+}
+
+TEST_F(Tap, CheckNamesABridgeThatWasLeftAndADeviceThatIsNotOurs) {
+  must_run({"ip", "-n", "c1", "link", "add", "br7", "type", "bridge"});
+  const Json conf = with(tap_conf(), {{"bridge", "br7"}});
+  const Json result = add(conf);
+  EXPECT_EQ(check_message(conf, result), "");
+  must_run({"ip", "-n", "c1", "link", "set", "eth0", "nomaster"});
+  EXPECT_THAT(check_message(conf, result), HasSubstr("eth0 is no port of bridge br7"));
+  must_run({"ip", "-n", "c1", "link", "delete", "br7"});
+  EXPECT_THAT(check_message(conf, result), HasSubstr("eth0 is no port of bridge br7"));
+  must_run({"ip", "-n", "c1", "link", "delete", "eth0"});
+  must_run({"ip", "-n", "c1", "tuntap", "add", "eth0", "mode", "tun"});
+  EXPECT_THAT(check_message(conf, result), HasSubstr("eth0 is no persistent tap with one queue"));
+  remove_container("c1");
+  EXPECT_THAT(check_message(conf, result),
+              HasSubstr("CNI_NETNS: there is no network namespace at /run/netns/c1"));
 }
 
 TEST_F(Tap, GcAndStatusAskIpam) {

@@ -90,8 +90,11 @@ TEST_F(Tuning, CheckNoticesEachChange) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> changes = {
       {{"ip", "-n", "c1", "link", "set", "eth0", "mtu", "1300"}, "MTU 1300"},
       {{"ip", "-n", "c1", "link", "set", "eth0", "promisc", "off"}, "is not in promiscuous mode"},
+      {{"ip", "-n", "c1", "link", "set", "eth0", "allmulticast", "off"},
+       "is not in all-multicast mode"},
       {{"ip", "-n", "c1", "link", "set", "eth0", "txqueuelen", "5"}, "transmit queue of 5"},
-      {{"ip", "netns", "exec", "c1", "sysctl", "-qw", "net.core.somaxconn=1"}, "somaxconn"}};
+      {{"ip", "netns", "exec", "c1", "sysctl", "-qw", "net.core.somaxconn=1"}, "somaxconn"},
+      {{"ip", "-n", "c1", "link", "delete", "eth0"}, "eth0 is not in the container"}};
   for (const auto& [command, words] : changes) {
     must_run(command);
     EXPECT_THAT(call({.verb = "CHECK", .conf = check}).json()["msg"].get<std::string>(),
@@ -144,8 +147,95 @@ TEST_F(Tuning, DelForgetsTheBackupOfANamespaceThatIsGone) {
 TEST_F(Tuning, DelToleratesABackupThatIsNoJsonAndKeysThatAreWrong) {
   static_cast<void>(add(conf(kAll)));
   std::ofstream(kBackup) << "{\"mac\": 7, nonsense";
-  del(conf({{"mtu", "wrong"}, {"sysctl", 7}}));
+  const ProgramOutput output =
+      call({.verb = "DEL", .conf = conf({{"mtu", "wrong"}, {"sysctl", 7}})});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  EXPECT_THAT(output.standard_error,
+              HasSubstr("nothing to restore: " + std::string(kBackup) + ": not JSON"));
   EXPECT_FALSE(fs::exists(kBackup));
+}
+
+TEST_F(Tuning, DelTellsWhatTheKernelRefusesToRestoreAndRestoresTheRest) {
+  static_cast<void>(add(conf(kAll)));
+  std::ofstream(kBackup) << R"({"network": "net1", "mac": "01:00:5e:00:00:01", "mtu": 1500,
+                                "promisc": "yes", "allmulti": false, "txQLen": -1})";
+  const ProgramOutput output = call({.verb = "DEL", .conf = conf(kAll)});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  EXPECT_THAT(output.standard_error,
+              HasSubstr("restore a property of eth0: cannot assign requested address"));
+  EXPECT_EQ(link(), "\"02:00:00:00:00:aa\"150077PROMISC");
+  EXPECT_FALSE(fs::exists(kBackup));
+}
+
+TEST_F(Tuning, DelTellsThatABackupIsNoFileAndSucceeds) {
+  fs::create_directories(kBackup);
+  const ProgramOutput output = call({.verb = "DEL", .conf = conf(kAll)});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+  EXPECT_THAT(output.standard_error,
+              HasSubstr("eth0 is not restored: read " + std::string(kBackup) + ": is a directory"));
+  EXPECT_THAT(output.standard_error, HasSubstr("remove " + std::string(kBackup)));
+  EXPECT_EQ(link(), before_);
+}
+
+TEST_F(Tuning, ADataDirThatIsNoPathIsRefusedByAddAndTheDefaultForDel) {
+  for (const Json& wrong : {Json(7), Json("relative"), Json("/run/../etc")}) {
+    SCOPED_TRACE(wrong.dump());
+    expect_refused(conf(with(kAll, {{"dataDir", wrong}})), "\"dataDir\": ");
+    static_cast<void>(add(conf(kAll)));
+    const ProgramOutput output =
+        call({.verb = "DEL", .conf = conf(with(kAll, {{"dataDir", wrong}}))});
+    EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+    EXPECT_THAT(output.standard_error, HasSubstr("\"dataDir\": "));
+    EXPECT_THAT(output.standard_error, HasSubstr("cleaning up below /run/cni/tuning"));
+    EXPECT_EQ(link(), before_);
+    EXPECT_FALSE(fs::exists(kBackup));
+  }
+}
+
+TEST_F(Tuning, SysctlsOfAReadOnlyProcAreRefusedUnlessTheyAreSetAlready) {
+  const auto read_only = [&](const char* verb, const Json& value) {
+    return call({.verb = verb,
+                 .conf = conf({{"sysctl", {{"net.core.somaxconn", value}}}}),
+                 .wrapper = {"unshare", "-m", "sh", "-c",
+                             "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro "
+                             "/proc/sys && exec \"$@\"",
+                             "sh"}});
+  };
+  const std::string before = sysctl("net.core.somaxconn");
+  const ProgramOutput refused = read_only("ADD", "999");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(refused.json()["code"], 7);
+  EXPECT_EQ(refused.json()["msg"],
+            "sysctl \"net.core.somaxconn\" cannot be set: /proc/sys is mounted read-only here");
+  EXPECT_EQ(sysctl("net.core.somaxconn"), before);
+  EXPECT_EQ(read_only("ADD", before.substr(0, before.find('\n'))).exit_code, 0);
+}
+
+TEST_F(Tuning, GcTellsOfAFolderThatCannotBeReadOrChanged) {
+  Json gc = conf({{"dataDir", "/run/tuning"}, {"cni.dev/valid-attachments", Json::array()}});
+  EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0) << "there is no such folder";
+  std::ofstream("/run/tuning") << "a file";
+  const ProgramOutput no_folder = call({.verb = "GC", .conf = gc});
+  EXPECT_EQ(no_folder.exit_code, 1);
+  EXPECT_THAT(no_folder.json()["msg"].get<std::string>(),
+              HasSubstr("read folder /run/tuning: not a directory"));
+
+  fs::remove("/run/tuning");
+  static_cast<void>(add(with(conf(kAll), {{"dataDir", "/run/tuning"}})));
+  ASSERT_EQ(::mount("/run/tuning", "/run/tuning", nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(::mount("none", "/run/tuning", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
+  const ProgramOutput read_only = call({.verb = "GC", .conf = gc});
+  EXPECT_EQ(read_only.exit_code, 1);
+  EXPECT_THAT(read_only.json()["msg"].get<std::string>(),
+              HasSubstr("remove /run/tuning/c1_eth0.json: read-only file system"));
+  const ProgramOutput status = call({.verb = "STATUS", .conf = gc});
+  EXPECT_EQ(status.json()["code"], 50);
+  EXPECT_EQ(status.json()["msg"],
+            "\"dataDir\": /run/tuning cannot be written: read-only file system");
+  ::umount2("/run/tuning", MNT_DETACH);
+  EXPECT_EQ(call({.verb = "GC", .conf = gc}).exit_code, 0);
+  EXPECT_FALSE(fs::exists("/run/tuning/c1_eth0.json"));
+  EXPECT_EQ(call({.verb = "STATUS", .conf = gc}).exit_code, 0);
 }
 
 TEST_F(Tuning, GcRemovesBackupsOfItsNetworkThatAreNotValid) {
@@ -204,6 +294,11 @@ TEST_F(Tuning, TheAllowListOfTheAdministratorIsHeeded) {
   EXPECT_EQ(call({.verb = "STATUS", .conf = conf({{"sysctl", {{"net.core.somaxconn", 1}}}})})
                 .json()["code"],
             50);
+  fs::remove("/etc/cni/tuning/allowlist.conf");
+  fs::create_directory("/etc/cni/tuning/allowlist.conf");
+  expect_refused(
+      conf({{"sysctl", {{"net.core.somaxconn", "98"}}}}),
+      "the list of allowed sysctls: read /etc/cni/tuning/allowlist.conf: is a directory");
   ::umount2("/etc", MNT_DETACH);
 }
 

@@ -153,11 +153,15 @@ TEST_F(Vrf, WhatCannotBeDoneIsAnErrorAndNothingChanges) {
 
 TEST_F(Vrf, CheckNamesEachDrift) {
   static_cast<void>(add(conf()));
+  must_run({"ip", "-n", "c1", "link", "set", "blue", "down"});
+  EXPECT_THAT(check_message(conf(), before_), HasSubstr("VRF blue is down"));
   must_run({"ip", "-n", "c1", "link", "set", "eth0", "nomaster"});
   EXPECT_THAT(check_message(conf(), before_), HasSubstr("eth0 is not in VRF blue"));
   EXPECT_THAT(check_message(conf({{"table", 77}}), before_), HasSubstr("not 77"));
   must_run({"ip", "-n", "c1", "link", "delete", "blue"});
   EXPECT_THAT(check_message(conf(), before_), HasSubstr("there is no VRF blue"));
+  must_run({"ip", "-n", "c1", "link", "delete", "eth0"});
+  EXPECT_THAT(check_message(conf(), before_), HasSubstr("eth0 is not in the container"));
 }
 
 // Runs on every kernel: what is right depends on what it can.
@@ -173,8 +177,11 @@ TEST_F(VrfStatus, SaysWhetherTheKernelHasVrfsAndAFailedAddLeavesNothing) {
   if (!able) {
     EXPECT_EQ(call({.verb = "STATUS", .conf = conf()}).json()["code"], 50);
     expect_refused(conf(), 999, "create vrf blue");
-    del(conf({{"vrfname", 7}}));
   }
+  const ProgramOutput unnamed = call({.verb = "DEL", .conf = conf({{"vrfname", 7}})});
+  EXPECT_EQ(unnamed.exit_code, 0) << unnamed.standard_output;
+  EXPECT_THAT(unnamed.standard_error, HasSubstr("\"vrfname\": expected a string, got 7"));
+  EXPECT_THAT(unnamed.standard_error, HasSubstr("no VRF is left"));
 }
 
 }  // namespace

@@ -222,9 +222,6 @@ void check(const cni::Request& request, const cni::NetConf& conf) {
     throw cni::Error(cni::Code::kInternal, concat("no address in ", config.location.folder(),
                                                   " is leased to ", attachment));
   }
-  if (!conf.prev_result) {
-    return;
-  }
   for (const cni::IpConfig& ip : conf.prev_result->ips) {
     const IpAddress& address = ip.address.address();
     if (in_ranges(config, address) && !is_leased(address)) {

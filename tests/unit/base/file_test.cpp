@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "tests/support/temp_folder.h"
@@ -45,6 +46,14 @@ TEST(File, ThatIsMissingIsAbsentOrAnErrorAsAsked) {
   EXPECT_EQ(find_file(folder.at("none"), 10), std::nullopt);
   EXPECT_EQ(find_file(folder.write("f", "x") + "/below", 10), std::nullopt);
   EXPECT_EQ(code_of([&] { (void)read_file(folder.at("none"), 10); }), ENOENT);
+}
+
+TEST(File, BehindALinkToItselfIsAnErrorAndNotAbsent) {
+  const test::TempFolder folder;
+  ASSERT_EQ(::symlink("loop", folder.at("loop").c_str()), 0);
+  EXPECT_EQ(code_of([&] { (void)find_file(folder.at("loop"), 10); }), ELOOP);
+  EXPECT_EQ(code_of([&] { write_file_atomically(folder.at("loop/f"), "x", 0600); }), ELOOP);
+  EXPECT_EQ(code_of([&] { ensure_directory(folder.at("loop/a/b"), 0755); }), ELOOP);
 }
 
 TEST(File, PlantedFifoDoesNotHangTheReader) {

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "libcni/error.h"
+#include "tests/support/program.h"
 #include "tests/support/trace.h"
 #include "tests/unit/cnitool/cnitool_fixture.h"
 
@@ -215,6 +217,102 @@ TEST_F(CnitoolTest, UnknownNetworkSaysWhatIsThere) {
   const Ran ran = run({"add", "podnte", "/run/netns/A"});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.err, HasSubstr("did you mean \"podnet\"?"));
+}
+
+TEST_F(CnitoolTest, AFailedVerbIsTheErrorOfThePluginOnStderrAndOne) {
+  EXPECT_EQ(run({"add", "podnet", "/run/netns/A"}).exit_code, 0);
+  for (const char* verb : {"check", "del", "gc", "status"}) {
+    std::string name = verb;
+    std::ranges::transform(name, name.begin(), ::toupper);
+    plugins_.add("two", {{name, kFails}});
+    std::vector<std::string> arguments = {verb, "podnet"};
+    if (verb != std::string_view("gc") && verb != std::string_view("status")) {
+      arguments.emplace_back("/run/netns/A");
+    }
+    const Ran ran = run(arguments);
+    EXPECT_EQ(ran.exit_code, 1) << verb;
+    EXPECT_THAT(ran.err, HasSubstr(std::string("plugin type=\"two\" failed (") + verb + "): no"));
+    EXPECT_THAT(ran.out, IsEmpty());
+    // A DEL that failed is one to be repeated.
+    EXPECT_THAT(folder_.names("cni/results").size(), verb == std::string_view("gc") ? 0 : 1);
+    if (folder_.names("cni/results").empty()) {
+      EXPECT_EQ(run({"add", "podnet", "/run/netns/A"}).exit_code, 0);
+    }
+  }
+}
+
+TEST_F(CnitoolTest, ArgumentsThatArePartlyEmptyNameThePair) {
+  EXPECT_THAT(run({"add", "podnet", "/x", "--args", "A="}).err,
+              HasSubstr("CNI_ARGS: invalid pair \"A=\", neither side may be empty"));
+  EXPECT_THAT(run({"add", "podnet", "/x", "--capability-args", "[]"}).err,
+              HasSubstr("CAP_ARGS: expected a JSON object, got"));
+  EXPECT_THAT(run({"gc", "podnet", "--keep", "c1"}).err,
+              HasSubstr("--keep: expected CONTAINERID/IFNAME, got \"c1\""));
+  EXPECT_THAT(run({"list", "--nonsense"}).err, HasSubstr("cnitool --help tells more"));
+}
+
+TEST_F(CnitoolTest, FoldersThatCannotBeReadAreNamed) {
+  ASSERT_EQ(::symlink("loop", folder_.at("loop").c_str()), 0);
+  const Ran networks = run({"networks", "--conf-dir", folder_.at("loop")});
+  EXPECT_EQ(networks.exit_code, 1);
+  EXPECT_THAT(networks.err, HasSubstr("read folder " + folder_.at("loop")));
+  folder_.write("cni/x", "");
+  ASSERT_EQ(::symlink("results", folder_.at("cni/results").c_str()), 0);
+  const Ran list = run({"list"});
+  EXPECT_EQ(list.exit_code, 1);
+  EXPECT_THAT(list.err, HasSubstr("read folder " + folder_.at("cni/results")));
+}
+
+TEST_F(CnitoolTest, ValidateOfNothingSaysHowToNameSomething) {
+  const Ran none = run({"validate", "--conf-dir", folder_.at("none")});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.err, HasSubstr("no net configurations found in " + folder_.at("none")));
+  EXPECT_THAT(none.err, HasSubstr("another folder with --conf-dir"));
+  const Ran missing = run({"validate", folder_.at("gone.conflist")});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("open " + folder_.at("gone.conflist")));
+  // Neither a list nor a plugin.
+  const Ran array = run({"validate", folder_.write("array.conf", "[]")});
+  EXPECT_EQ(array.exit_code, 1);
+  EXPECT_THAT(array.err, HasSubstr("array.conf"));
+}
+
+TEST_F(CnitoolTest, ValidateOfASinglePluginFindsMisspeltKeys) {
+  const Ran ran = run({"validate", folder_.write("one.conf", R"({"cniVersion":"1.1.0","name":"n",
+      "type":"one","dnss":{}})")});
+  EXPECT_EQ(ran.exit_code, run({"validate", "podnet"}).exit_code) << ran.err;
+  const Ran bridge = run({"validate", folder_.write("two.conf", R"({"cniVersion":"1.1.0",
+      "name":"n","type":"bridge","isGatway":true})")});
+  EXPECT_EQ(bridge.exit_code, 1);
+  EXPECT_THAT(bridge.err, HasSubstr("\"isGatway\": unknown key, did you mean \"isGateway\"?"));
+}
+
+TEST_F(CnitoolTest, ListShowsAResultThatIsNoneAsAQuestionMark) {
+  (void)run({"add", "podnet", "/run/netns/A", "--container-id", "c1"});
+  cni::Json cached = cni::parse_json(
+      read_file(folder_.at("cni/results/podnet-c1-eth0"), std::size_t{1} << 20U), "cache");
+  cached["result"] = {{"cniVersion", "1.0.0"}, {"ips", {{{"address", "nowhere"}}}}};
+  folder_.write("cni/results/podnet-c1-eth0", cni::dump(cached));
+  EXPECT_THAT(run({"list"}).out, HasSubstr("podnet   c1         eth0    ?"));
+}
+
+TEST_F(CnitoolTest, VersionTellsOfAPluginThatGivesNoAnswer) {
+  plugins_.add("two", {{"VERSION", {{"stdout", "no JSON"}}}});
+  const Ran ran = run({"version"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, HasSubstr("one     0.1.0 0.2.0"));
+  EXPECT_THAT(ran.out, HasSubstr("two     answer of two to VERSION: not JSON"));
+}
+
+TEST_F(CnitoolTest, AnAnswerThatCannotBeWrittenIsAFailure) {
+  const test::ProgramOutput output =
+      test::run_program({"sh", "-c", "\"$0\" --help >/dev/full", LINNET_BIN_DIR "/cnitool"});
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_THAT(output.standard_error, HasSubstr("write stdout: no space left on device"));
+  const test::ProgramOutput wrong = test::run_program({LINNET_BIN_DIR "/cnitool", "attach"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_EQ(wrong.standard_output, "");
+  EXPECT_THAT(wrong.standard_error, HasSubstr("cnitool --help tells more"));
 }
 
 TEST_F(CnitoolTest, MissingPluginSaysHowToSetThePath) {

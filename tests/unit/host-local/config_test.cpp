@@ -108,6 +108,17 @@ TEST(Config, BeforeVersion030AllowsOneSetAFamily) {
   EXPECT_EQ(network.parse(two, {{"cniVersion", "0.3.0"}}).sets.size(), 2U);
 }
 
+TEST(Config, WarnsOfKeysOfARangeThatHasNoSubnet) {
+  const Network network;
+  ::testing::internal::CaptureStderr();
+  (void)network.parse({{"ranges", {{{{"subnet", "10.1.0.0/24"}}}}},
+                       {"rangeStart", "10.1.0.9"},
+                       {"gateway", "10.1.0.1"}});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("\"ipam.rangeStart\" has no effect without \"ipam.subnet\""));
+  EXPECT_THAT(log, HasSubstr("\"ipam.gateway\" has no effect without \"ipam.subnet\""));
+}
+
 TEST(Config, ForCleaningUpNeedsNothingButTheDataDir) {
   const Network network;
   const auto location_of = [](const Json& conf) {
@@ -115,8 +126,17 @@ TEST(Config, ForCleaningUpNeedsNothingButTheDataDir) {
         cni::parse_net_conf(cni::dump(conf), cni::Verb::kDel, cni::kAllVersions));
   };
   EXPECT_EQ(location_of(network.conf({{"subnet", 5}, {"ranges", "x"}})).folder(), network.folder());
-  EXPECT_EQ(location_of(network.conf({{"dataDir", 7}})).folder(), "/var/lib/cni/networks/net");
-  EXPECT_EQ(location_of(network.conf({{"dataDir", "../x"}})).folder(), "/var/lib/cni/networks/net");
+  for (const Json& wrong :
+       {Json(7), Json("../x"), Json("/var/../x"), Json(std::string("/x\0y", 4))}) {
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(location_of(network.conf({{"dataDir", wrong}})).folder(),
+              "/var/lib/cni/networks/net");
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    EXPECT_THAT(log, HasSubstr("\"ipam.dataDir\": "));
+    EXPECT_THAT(log, HasSubstr("cleaning up below /var/lib/cni/networks"));
+    EXPECT_THAT(error_of({{"subnet", "10.1.0.0/29"}, {"dataDir", wrong}}),
+                HasSubstr("\"ipam.dataDir\": "));
+  }
   EXPECT_EQ(location_of({{"cniVersion", "1.1.0"}, {"name", "net"}}).folder(),
             "/var/lib/cni/networks/net");
 }

@@ -83,6 +83,33 @@ TEST(Add, WhoseStoreIsNoFolderSaysWhatToDo) {
   EXPECT_THAT(text_of(answer), AllOf(HasSubstr("not a directory"), HasSubstr("ipam.dataDir")));
 }
 
+// Somebody's folders where files of the store should be.
+TEST(Add, ThatCannotRememberWhereItWasLeavesNoLease) {
+  const Network network;
+  network.make_folder();
+  ASSERT_EQ(::mkdir(network.file("last_reserved_ip.0").c_str(), 0755), 0);
+  const Answer answer = run("ADD", owner("a"), network.conf(kIpam));
+  EXPECT_EQ(code_of(answer), 5);
+  EXPECT_THAT(text_of(answer), HasSubstr("last_reserved_ip.0"));
+  EXPECT_THAT(network.leases(), IsEmpty());
+}
+
+TEST(Failure, OfTheLockIsToldByEveryVerbThatNeedsIt) {
+  const Network network;
+  network.make_folder();
+  ASSERT_EQ(::mkdir(network.file("lock").c_str(), 0755), 0);
+  const std::string problem = "open " + network.folder() + "/lock: is a directory";
+  Json conf = network.conf(kIpam);
+  for (const char* verb : {"ADD", "DEL", "GC"}) {
+    const Answer answer = run(verb, owner("a"), conf);
+    EXPECT_EQ(code_of(answer), 5) << verb;
+    EXPECT_THAT(text_of(answer), HasSubstr(problem)) << verb;
+  }
+  EXPECT_EQ(code_of(run("STATUS", owner(""), conf)), 50);
+  conf["prevResult"] = {{"cniVersion", "1.1.0"}, {"ips", {{{"address", "10.1.0.2/29"}}}}};
+  EXPECT_THAT(text_of(run("CHECK", owner("a"), conf)), HasSubstr(problem));
+}
+
 TEST(Del, FreesTheAttachmentAndIsRepeatable) {
   const Network network;
   add_ok(network, "a");
@@ -117,8 +144,12 @@ TEST(Check, AcceptsWhatAddSaidAndRefusesWhatIsNotLeased) {
   conf["prevResult"]["ips"].push_back({{"address", "192.0.2.7/24"}});
   EXPECT_EQ(run("CHECK", owner("a"), conf).exit_code, 0) << "not of our ranges";
   conf["prevResult"]["ips"].push_back({{"address", "10.1.0.5/29"}});
-  EXPECT_THAT(text_of(run("CHECK", owner("a"), conf)), HasSubstr("10.1.0.5"));
-  EXPECT_NE(run("CHECK", owner("b"), conf).exit_code, 0);
+  EXPECT_THAT(text_of(run("CHECK", owner("a"), conf)),
+              HasSubstr("prevResult has 10.1.0.5, which " + network.folder() +
+                        " does not lease to container a, interface eth0"));
+  EXPECT_THAT(
+      text_of(run("CHECK", owner("b"), conf)),
+      HasSubstr("no address in " + network.folder() + " is leased to container b, interface eth0"));
 }
 
 TEST(Check, MakesNoFolder) {
@@ -197,6 +228,20 @@ TEST(Status, IsFineUntilThePoolIsFullAndThenSaysHowFull) {
   const Answer full = run("STATUS", owner(""), network.conf(kIpam));
   EXPECT_EQ(code_of(full), 50);
   EXPECT_THAT(text_of(full), HasSubstr("10.1.0.0/29: 5 of 5 addresses in use"));
+}
+
+TEST(Status, AsksForTheResolverFileThatAddWouldRead) {
+  const Network network;
+  const Answer answer =
+      run("STATUS", owner(""),
+          network.conf({{"subnet", "10.1.0.0/29"}, {"resolvConf", network.file("none")}}));
+  EXPECT_EQ(code_of(answer), 7);
+  EXPECT_THAT(text_of(answer), HasSubstr("ipam.resolvConf"));
+  network.write("resolv.conf", "nameserver 192.0.2.53\n");
+  EXPECT_EQ(code_of(run("STATUS", owner(""),
+                        network.conf({{"subnet", "10.1.0.0/29"},
+                                      {"resolvConf", network.file("resolv.conf")}}))),
+            0);
 }
 
 TEST(Status, IsFiftyWhenTheStoreCannotBeWritten) {

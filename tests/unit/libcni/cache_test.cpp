@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
@@ -94,6 +95,18 @@ TEST_F(Cache, FileThatCannotBeReadIsAnErrorToFindAndCanBeRemoved) {
     EXPECT_FALSE(cache_.find("n", "c1", "eth0")) << content;
   }
   cache_.remove_if_present("n", "c1", "eth0");
+}
+
+TEST_F(Cache, WhatCannotBeRemovedIsNamed) {
+  cache_.save(attachment());
+  folder_.write("cni/results/n-c1-eth0.tmp/x", "");
+  try {
+    cache_.remove_if_present("n", "c1", "eth0");
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const SystemError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("remove " + folder_.at("cni/results/n-c1-eth0.tmp")));
+  }
+  EXPECT_FALSE(cache_.find("n", "c1", "eth0"));
 }
 
 // What a power cut may leave: nothing is synced, and a reboot ends every attachment all the same.

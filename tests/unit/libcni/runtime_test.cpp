@@ -268,6 +268,8 @@ TEST_F(RuntimeTest, EveryVerbValidatesNamesBeforeItTouchesAnything) {
   bad_ifname.ifname = "../x";
   RuntimeConf bad_args = conf_;
   bad_args.args = {{"A", "1;CNI=2"}};
+  RuntimeConf bad_capabilities = conf_;
+  bad_capabilities.capability_args = Json::array({1});
   NetworkList bad_name = list();
   bad_name.name = "..";
   const auto expect_all = [](const std::vector<std::function<void()>>& steps, Code code,
@@ -280,6 +282,8 @@ TEST_F(RuntimeTest, EveryVerbValidatesNamesBeforeItTouchesAnything) {
   expect_all(verbs(list(), no_id), Code::kUnknownContainer, "missing containerID");
   expect_all(verbs(list(), bad_ifname), Code::kInvalidEnvironment, "interface name: ");
   expect_all(verbs(list(), bad_args), Code::kInvalidEnvironment, "argument \"A=1;CNI=2\"");
+  expect_all(verbs(list(), bad_capabilities), Code::kInvalidNetworkConfig,
+             "capability arguments: expected an object, got ");
   expect_all(verbs(bad_name, conf_), Code::kInvalidNetworkConfig, "network name: ");
   expect_error(Code::kInvalidNetworkConfig, "network name: ", [&] { runtime().gc(bad_name, {}); });
   EXPECT_THAT(plugins_.calls(), IsEmpty());
@@ -303,6 +307,8 @@ TEST_F(RuntimeTest, ValidateReportsEveryProblem) {
         {{"stdout", {{"cniVersion", "1.0.0"}, {"supportedVersions", {"0.4.0", "1.0.0"}}}}}}});
   NetworkList network = list();
   network.plugins.push_back({.type = "gone"});
+  // Told once, however often a plugin is in the list.
+  network.plugins.push_back({.type = "one"});
   const Validation broken = runtime().validate(network);
   EXPECT_THAT(broken.problems, ElementsAre(HasSubstr("\"one\" does not speak version 1.1.0"),
                                            HasSubstr("\"gone\"")));

@@ -240,6 +240,29 @@ TEST_F(Skel, AnswerThatCannotBeWrittenIsAnErrorOnStderr) {
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("no space left on device"));
 }
 
+TEST_F(Skel, AnAddWhoseAnswerCannotBeWrittenIsTakenBack) {
+  variables_["CNI_COMMAND"] = "ADD";
+  const test::TempFolder folder;
+  const std::string path = folder.write("in", configuration("1.0.0"));
+  const UniqueFd full = open_file("/dev/full", O_WRONLY);
+  const auto log_of_add = [&](const Plugin& plugin) {
+    const UniqueFd input = open_file(path, O_RDONLY);
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(skel::run(plugin, {}, streams(input.get(), full.get())), 1);
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(log_of_add(kPlugin), HasSubstr("the answer is lost: "));
+  EXPECT_THAT(calls, testing::ElementsAre("ADD", "DEL"));
+  Plugin stubborn = kPlugin;
+  stubborn.del = [](const cni::Request&, const cni::NetConf&) {
+    throw cni::Error(Code::kInternal, "it stays");
+  };
+  EXPECT_THAT(log_of_add(stubborn), HasSubstr("what ADD made is left to DEL: it stays"));
+  Plugin without_del = kPlugin;
+  without_del.del = nullptr;
+  EXPECT_THAT(log_of_add(without_del), HasSubstr("the answer is lost: "));
+}
+
 TEST_F(Skel, ReaderThatIsGoneIsAnErrorAndNotASignal) {
   variables_["CNI_COMMAND"] = "VERSION";
   int ends[2];
