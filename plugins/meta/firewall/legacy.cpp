@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/error_list.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "libcni/exec.h"
 #include "netlink/iptables.h"
@@ -147,12 +148,18 @@ std::optional<LegacyFilter> LegacyFilter::find(Family family) {
   // Where there is no tool of the longer name, the legacy tool is the only one.
   for (const std::string& tool : {name + "-legacy", name}) {
     for (const char* const folder : {"/usr/sbin/", "/sbin/", "/usr/local/sbin/"}) {
-      if (::access(concat(folder, tool).c_str(), X_OK) == 0) {
-        return LegacyFilter(family, concat(folder, tool));
+      const std::string path = folder + tool;
+      if (::access(path.c_str(), X_OK) == 0) {
+        return LegacyFilter(family, path);
+      }
+      if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
+        throw SystemError(errno, concat("look for ", path));
       }
     }
   }
-  throw SystemError(ENOENT, concat("look for ", name, "-legacy, whose table filter this host has"));
+  log_warning(concat("there is no ", name,
+                     "-legacy, but this host has its table filter: what that drops stays dropped"));
+  return std::nullopt;
 }
 
 std::string LegacyFilter::run(const Words& arguments) const {

@@ -36,8 +36,8 @@ struct LegacyListing {
 // with kTryAgainLater when another program has the lock of xtables for ten seconds, or the tool does not end.
 class LegacyFilter {
  public:
-  // Absent when the host has no legacy table "filter" for that family. Throws SystemError when it has one,
-  // but no tool for it.
+  // Absent when the host has no legacy table "filter" for that family, and, with a warning, when it has one, but no tool
+  // for it. Throws SystemError when that cannot be found out.
   [[nodiscard]] static std::optional<LegacyFilter> find(Family family);
 
   // Whether FORWARD drops what no rule accepts.
