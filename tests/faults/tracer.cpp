@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <set>
 
 #include "base/error.h"
@@ -71,8 +72,10 @@ class Ticks {
 
 class Tracer {
  public:
-  Tracer(pid_t child, const std::function<Interference(const SystemCall&)>& decide)
-      : child_(child), decide_(decide) {
+  using Decide = std::function<Interference(const SystemCall&)>;
+
+  Tracer(pid_t child, const Decide& decide, const Decide& decide_other)
+      : child_(child), decide_(decide), decide_other_(decide_other) {
     alive_.insert(child);
   }
 
@@ -98,12 +101,15 @@ class Tracer {
   void handle(pid_t pid, int status) {
     if (WIFEXITED(status) || WIFSIGNALED(status)) {
       alive_.erase(pid);
+      others_.erase(pid);
       if (pid == child_) {
         result_.output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       }
       return;
     }
-    alive_.insert(pid);
+    if (alive_.insert(pid).second && executed_) {
+      look_at_file_of(pid);
+    }
     if (killed_) {
       ::kill(pid, SIGKILL);
       return;
@@ -114,6 +120,7 @@ class Tracer {
       signal = 0;
     } else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
       executed_ = true;
+      look_at_file_of(pid);
       signal = 0;
     } else if (status >> 16 != 0 || signal == SIGSTOP) {
       if (!optioned_) {
@@ -136,6 +143,15 @@ class Tracer {
     optioned_ = true;
   }
 
+  void look_at_file_of(pid_t pid) {
+    const std::string file = std::filesystem::read_symlink(concat("/proc/", pid, "/exe"));
+    if (pid == child_) {
+      executable_ = file;
+    } else if (file != executable_) {
+      others_.insert(pid);
+    }
+  }
+
   void at_system_call(pid_t pid) {
     __ptrace_syscall_info info{};
     if (!executed_ || ::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) < 0) {
@@ -148,16 +164,31 @@ class Tracer {
       }
       return;
     }
-    SystemCall call{
-        .nth = result_.calls.size() + 1, .number = static_cast<long>(info.entry.nr), .thread = pid};
+    SystemCall call{.number = static_cast<long>(info.entry.nr), .thread = pid};
     std::copy(std::begin(info.entry.args), std::end(info.entry.args), std::begin(call.arguments));
-    result_.calls.push_back(call);
-    const Interference interference = decide_(call);
-    if (interference.kind == Interference::Kind::kKill) {
+    const bool other = others_.contains(pid);
+    if (!other) {
+      call.nth = result_.calls.size() + 1;
+      result_.calls.push_back(call);
+    }
+    const Decide& decide = other ? decide_other_ : decide_;
+    if (!killed_alone_ && decide) {
+      interfere(pid, decide(call));
+    }
+  }
+
+  void interfere(pid_t pid, const Interference& interference) {
+    using enum Interference::Kind;
+    if (interference.kind == kKill) {
       kill_all();
-    } else if (interference.kind == Interference::Kind::kFail) {
+    } else if (interference.kind == kKillAlone) {
+      killed_alone_ = true;
+      ::kill(child_, SIGKILL);
+    } else if (interference.kind == kFail) {
       set_register(pid, offsetof(user_regs_struct, orig_rax), -1);
       failing_[pid] = interference.error;
+    } else if (interference.kind == kHurry) {
+      set_register(pid, offsetof(user_regs_struct, rdx), Interference::kHurriedMilliseconds);
     }
   }
 
@@ -176,12 +207,16 @@ class Tracer {
   }
 
   const pid_t child_;
-  const std::function<Interference(const SystemCall&)>& decide_;
+  const Decide& decide_;
+  const Decide& decide_other_;
   std::set<pid_t> alive_;
+  std::string executable_;
+  std::set<pid_t> others_;        // that execute another file
   std::map<pid_t, int> failing_;  // errno that the current call returns
   bool optioned_ = false;
   bool executed_ = false;
   bool killed_ = false;
+  bool killed_alone_ = false;
   TracedRun result_;
 };
 
@@ -235,7 +270,7 @@ TracedRun run_traced(const TracedProgram& program,
   }
   // A group of its own, which its children are in: other programs of this process are not the tracer's.
   ::setpgid(child, child);
-  TracedRun run = Tracer(child, decide).run();
+  TracedRun run = Tracer(child, decide, program.decide_other).run();
   run.output.standard_output = content_of(output);
   run.output.standard_error = content_of(error);
   return run;
