@@ -41,6 +41,10 @@ class PluginProcess {
   // `overrides` are set on top of this process's environment. Throws SystemError.
   [[nodiscard]] static PluginProcess start(const std::string& executable,
                                            const std::map<std::string, std::string>& overrides);
+  // A program that is no plugin: with `arguments` behind its name, and nothing but `environment` (NAME=VALUE).
+  [[nodiscard]] static PluginProcess start(const std::string& executable,
+                                           std::vector<std::string> arguments,
+                                           std::vector<std::string> environment);
   PluginProcess(PluginProcess&& other) noexcept;
   PluginProcess& operator=(PluginProcess&& other) noexcept;
   PluginProcess(const PluginProcess&) = delete;

@@ -155,18 +155,22 @@ int try_to_launch(const Launch& launch, pid_t& pid) {
   return fork_error != 0 ? fork_error : failure;
 }
 
-pid_t spawn(const std::string& executable, const std::array<int, 3>& streams,
-            const std::map<std::string, std::string>& overrides) {
-  std::vector<std::string> variables = child_environment(overrides);
-  std::vector<char*> environment;
-  environment.reserve(variables.size() + 1);
-  for (std::string& variable : variables) {
-    environment.push_back(variable.data());
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  all.reserve(texts.size() + 1);
+  for (std::string& text : texts) {
+    all.push_back(text.data());
   }
-  environment.push_back(nullptr);
-  std::string name = executable;
-  std::array<char*, 2> arguments = {name.data(), nullptr};
-  const Launch launch = {executable.c_str(), arguments.data(), environment.data(), streams};
+  all.push_back(nullptr);
+  return all;
+}
+
+pid_t spawn(const std::string& executable, std::vector<std::string> arguments,
+            std::vector<std::string> environment, const std::array<int, 3>& streams) {
+  arguments.insert(arguments.begin(), executable);
+  const std::vector<char*> argv = pointers(arguments);
+  const std::vector<char*> envp = pointers(environment);
+  const Launch launch = {executable.c_str(), argv.data(), envp.data(), streams};
   for (int attempt = 0;; ++attempt) {
     pid_t pid = -1;
     const int code = try_to_launch(launch, pid);
@@ -220,7 +224,7 @@ void write_some(UniqueFd& input, std::string_view& unwritten) {
     sigpipe.raised();
     unwritten = {};
   } else if (errno != EAGAIN && errno != EINTR) {
-    throw SystemError(errno, "write the configuration of a plugin");
+    throw SystemError(errno, "write the input of a program");
   }
   if (unwritten.empty()) {
     input.reset();
@@ -245,7 +249,7 @@ class Conversation {
         return false;
       }
       if (ready < 0 && errno != EINTR) {
-        throw SystemError(errno, "wait for the output of a plugin");
+        throw SystemError(errno, "wait for the output of a program");
       }
       if (ready > 0) {
         if (ends[0].revents != 0) {
@@ -274,7 +278,7 @@ class Conversation {
     } else if (got == 0) {
       fd.reset();
     } else if (errno != EINTR && errno != EAGAIN) {
-      throw SystemError(errno, "read the output of a plugin");
+      throw SystemError(errno, "read the output of a program");
     }
   }
 
@@ -288,13 +292,19 @@ class Conversation {
 
 PluginProcess PluginProcess::start(const std::string& executable,
                                    const std::map<std::string, std::string>& overrides) {
+  return start(executable, {}, child_environment(overrides));
+}
+
+PluginProcess PluginProcess::start(const std::string& executable,
+                                   std::vector<std::string> arguments,
+                                   std::vector<std::string> environment) {
   Pipe input = make_pipe();
   Pipe output = make_pipe();
   Pipe error = make_pipe();
   PluginProcess process;
   process.executable_ = executable;
-  process.pid_ =
-      spawn(executable, {input.read.get(), output.write.get(), error.write.get()}, overrides);
+  process.pid_ = spawn(executable, std::move(arguments), std::move(environment),
+                       {input.read.get(), output.write.get(), error.write.get()});
   process.input_ = std::move(input.write);
   process.output_ = std::move(output.read);
   process.error_ = std::move(error.read);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -122,6 +123,37 @@ std::string namespace_snapshot(const std::string& name) {
   return text;
 }
 
+// What the tools save of the legacy tables, but for the counters of their policies. Asked only where the kernel has
+// some: to ask would load the modules.
+void append_legacy_iptables(std::string& text) {
+  for (const char* version : {"", "6"}) {
+    std::ifstream names(concat("/proc/net/ip", version, "_tables_names"));
+    if (names.peek() == std::ifstream::traits_type::eof()) {
+      continue;
+    }
+    const std::string tool = concat("ip", version, "tables-legacy-save");
+    std::istringstream lines(must_run({tool}));
+    std::map<std::string, int> times;  // since compare() looks at a line once
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(':')) {
+        line = line.substr(0, line.find(" ["));
+      }
+      if (!line.starts_with('#')) {
+        text += concat(tool, " ", line, " (", ++times[line], ")\n");
+      }
+    }
+  }
+}
+
+bool make_legacy_iptables_drop() {
+  for (const char* tool : {"iptables-legacy", "ip6tables-legacy"}) {
+    if (run_program({tool, "-P", "FORWARD", "DROP"}).exit_code != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool has_link_kind(const std::string& kind) {
   std::vector<std::string> command = {"ip", "link", "add", "name", "probe0"};
   // lo takes no VLANs.
@@ -153,7 +185,8 @@ TracedProgram AttachmentWorld::program(const std::string& verb, const Json& conf
                           {"CNI_NETNS", concat("/run/netns/", kContainer)},
                           {"CNI_IFNAME", network_.ifname},
                           {"CNI_PATH", plugin_path_},
-                          {"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}}};
+                          {"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}},
+          .decide_other = decide_other_};
 }
 
 // A plugin that waits for its bus finds there what came of its messages.
@@ -180,6 +213,9 @@ void AttachmentWorld::prepare(const NetworkCase& network) {
   network_ = network;
   if (!network.needs.empty() && !has_link_kind(network.needs)) {
     GTEST_SKIP() << "needs a kernel with links of the kind " << network.needs;
+  }
+  if (network.legacy_iptables && !make_legacy_iptables_drop()) {
+    GTEST_SKIP() << "needs the legacy iptables and a kernel that has it";
   }
   make_container(kContainer);
   make_container("outside");
@@ -314,6 +350,7 @@ std::string AttachmentWorld::check_list(const Json& result) const {
 std::string AttachmentWorld::host_snapshot() {
   std::string text = namespace_snapshot("");
   append_settled("", must_run({"nft", "-s", "list", "ruleset"}), text);
+  append_legacy_iptables(text);
   append_settled("", must_run({"tc", "qdisc", "show"}), text);
   append_files("/run", text);
   append_files("/var/lib/cni", text);

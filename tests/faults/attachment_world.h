@@ -31,6 +31,8 @@ struct NetworkCase {
   std::string needs = {};
   // Whether the host has a system bus with firewalld.
   bool firewalld = false;
+  // Whether the host's legacy iptables drops what nothing accepts.
+  bool legacy_iptables = false;
 };
 
 void PrintTo(const NetworkCase& network, std::ostream* out);
@@ -72,8 +74,8 @@ class AttachmentWorld : public HostTest {
   [[nodiscard]] TracedRun execute(const TracedProgram& program, const Decide& decide) const;
   [[nodiscard]] FakeFirewalld& firewalld() const { return *firewalld_; }
 
-  // All that an attachment may leave on the host: links, addresses, routes, rules, nftables, queueing, every file
-  // below /run and /var/lib/cni. And in the container.
+  // All that an attachment may leave on the host: links, addresses, routes, rules, nftables, the legacy iptables,
+  // queueing, every file below /run and /var/lib/cni. And in the container.
   [[nodiscard]] static std::string host_snapshot();
   [[nodiscard]] static std::string container_snapshot();
   [[nodiscard]] static std::string snapshot();
@@ -87,6 +89,7 @@ class AttachmentWorld : public HostTest {
   }
 
   NetworkCase network_;
+  Decide decide_other_;  // of the programs that a plugin executes
   std::unique_ptr<FakeFirewalld> firewalld_;
   cni::Json prev_result_;  // of `before`
   std::string host_before_;

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <set>
 
 #include "base/error.h"
@@ -87,8 +88,10 @@ bool opens_line_counts(const SystemCall& call) {
 
 class Tracer {
  public:
-  Tracer(pid_t child, const std::function<Interference(const SystemCall&)>& decide)
-      : child_(child), decide_(decide) {
+  using Decide = std::function<Interference(const SystemCall&)>;
+
+  Tracer(pid_t child, const Decide& decide, const Decide& decide_other)
+      : child_(child), decide_(decide), decide_other_(decide_other) {
     alive_.insert(child);
   }
 
@@ -114,12 +117,15 @@ class Tracer {
   void handle(pid_t pid, int status) {
     if (WIFEXITED(status) || WIFSIGNALED(status)) {
       alive_.erase(pid);
+      others_.erase(pid);
       if (pid == child_) {
         result_.output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       }
       return;
     }
-    alive_.insert(pid);
+    if (alive_.insert(pid).second && executed_) {
+      look_at_file_of(pid);
+    }
     if (killed_) {
       ::kill(pid, SIGKILL);
       return;
@@ -131,6 +137,7 @@ class Tracer {
     } else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
       executed_ = true;
       counting_.erase(pid);
+      look_at_file_of(pid);
       signal = 0;
     } else if (status >> 16 != 0 || signal == SIGSTOP) {
       if (!optioned_) {
@@ -153,6 +160,15 @@ class Tracer {
     optioned_ = true;
   }
 
+  void look_at_file_of(pid_t pid) {
+    const std::string file = std::filesystem::read_symlink(concat("/proc/", pid, "/exe"));
+    if (pid == child_) {
+      executable_ = file;
+    } else if (file != executable_) {
+      others_.insert(pid);
+    }
+  }
+
   void at_system_call(pid_t pid) {
     __ptrace_syscall_info info{};
     if (!executed_ || ::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) < 0) {
@@ -165,20 +181,35 @@ class Tracer {
       }
       return;
     }
-    SystemCall call{
-        .nth = result_.calls.size() + 1, .number = static_cast<long>(info.entry.nr), .thread = pid};
+    SystemCall call{.number = static_cast<long>(info.entry.nr), .thread = pid};
     std::copy(std::begin(info.entry.args), std::end(info.entry.args), std::begin(call.arguments));
     if (opens_line_counts(call)) {
       counting_.insert(pid);
       return;
     }
-    result_.calls.push_back(call);
-    const Interference interference = decide_(call);
-    if (interference.kind == Interference::Kind::kKill) {
+    const bool other = others_.contains(pid);
+    if (!other) {
+      call.nth = result_.calls.size() + 1;
+      result_.calls.push_back(call);
+    }
+    const Decide& decide = other ? decide_other_ : decide_;
+    if (!killed_alone_ && decide) {
+      interfere(pid, decide(call));
+    }
+  }
+
+  void interfere(pid_t pid, const Interference& interference) {
+    using enum Interference::Kind;
+    if (interference.kind == kKill) {
       kill_all();
-    } else if (interference.kind == Interference::Kind::kFail) {
+    } else if (interference.kind == kKillAlone) {
+      killed_alone_ = true;
+      ::kill(child_, SIGKILL);
+    } else if (interference.kind == kFail) {
       set_register(pid, offsetof(user_regs_struct, orig_rax), -1);
       failing_[pid] = interference.error;
+    } else if (interference.kind == kHurry) {
+      set_register(pid, offsetof(user_regs_struct, rdx), Interference::kHurriedMilliseconds);
     }
   }
 
@@ -197,13 +228,17 @@ class Tracer {
   }
 
   const pid_t child_;
-  const std::function<Interference(const SystemCall&)>& decide_;
+  const Decide& decide_;
+  const Decide& decide_other_;
   std::set<pid_t> alive_;
+  std::string executable_;
+  std::set<pid_t> others_;        // that execute another file
   std::map<pid_t, int> failing_;  // errno that the current call returns
   std::set<pid_t> counting_;      // that write their line counts
   bool optioned_ = false;
   bool executed_ = false;
   bool killed_ = false;
+  bool killed_alone_ = false;
   TracedRun result_;
 };
 
@@ -257,7 +292,7 @@ TracedRun run_traced(const TracedProgram& program,
   }
   // A group of its own, which its children are in: other programs of this process are not the tracer's.
   ::setpgid(child, child);
-  TracedRun run = Tracer(child, decide).run();
+  TracedRun run = Tracer(child, decide, program.decide_other).run();
   run.output.standard_output = content_of(output);
   run.output.standard_error = content_of(error);
   return run;

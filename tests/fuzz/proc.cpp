@@ -28,7 +28,7 @@ void read_by_rig(std::string_view text) {
 void read_by_plugins(std::string_view text) {
   static_cast<void>(host_local::namespace_number(text));
   static_cast<void>(host_local::mounted_namespaces(text));
-  static_cast<void>(firewall::parse_legacy_rules(std::string(text)));
+  static_cast<void>(firewall::parse_legacy_listing(std::string(text)));
   static_cast<void>(attach::same_sysctl_value(text.substr(text.size() / 2), text));
   // A list of CPUs that was understood is written as one that means the same.
   const auto expect_same = [](const auto& cpus, auto text_of, auto parse) {

@@ -1,19 +1,16 @@
 #include "plugins/meta/firewall/legacy.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <chrono>
 
 #include "base/error.h"
 #include "base/error_list.h"
-#include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
+#include "libcni/exec.h"
 #include "netlink/iptables.h"
 
 namespace linnet::firewall {
@@ -24,15 +21,23 @@ using Words = std::vector<std::string>;
 
 const std::string kForward = "FORWARD";
 const std::string kContainers = "CNI-FORWARD";
-constexpr std::size_t kLongestOutput = std::size_t{16} << 20U;
+// What another program may hold the lock of xtables for, in seconds, and how long all may take.
+constexpr const char* kLockWait = "10";
+constexpr std::chrono::seconds kLongestRun{30};
+// Of the tool: no lock, or the kernel is short of something.
+constexpr int kResourceProblem = 4;
+// Of PluginOutput, for the end by a signal.
+constexpr int kSignal = 128;
+constexpr std::size_t kLongestQuote = 500;
 
-Words entry_rule() {
-  return {kForward, "-m", "comment", "--comment", "CNI firewall plugin rules", "-j", kContainers};
+Words jump_rule(const std::string& comment, const std::string& chain) {
+  return {"-m", "comment", "--comment", comment, "-j", chain};
 }
 
+Words entry_rule() { return jump_rule("CNI firewall plugin rules", kContainers); }
+
 Words admin_rule(const std::string& admin_chain) {
-  return {kContainers, "-m",       "comment", "--comment", "CNI firewall plugin admin overrides",
-          "-j",        admin_chain};
+  return jump_rule("CNI firewall plugin admin overrides", admin_chain);
 }
 
 std::string host(const Cidr& address) { return Cidr::host(address.address()).text(); }
@@ -73,23 +78,57 @@ Words cut(std::string_view line) {
   return words;
 }
 
+LegacyRule rule_of(Words words) {
+  LegacyRule rule{.words = std::move(words), .comment = {}};
+  const auto comment = std::ranges::find(rule.words, "--comment");
+  if (comment != rule.words.end() && comment + 1 != rule.words.end()) {
+    rule.comment = *(comment + 1);
+  }
+  return rule;
+}
+
+bool contains(const std::vector<LegacyRule>& rules, const Words& words) {
+  return std::ranges::find(rules, words, &LegacyRule::words) != rules.end();
+}
+
+// How the tool ended, when that was not with success, and what it said.
+std::string ending(const cni::PluginOutput& output) {
+  const std::string_view said = trim(output.standard_error).substr(0, kLongestQuote);
+  return concat(output.exit_code > kSignal ? concat("ended by signal ", output.exit_code - kSignal)
+                                           : concat("exit status ", output.exit_code),
+                said.empty() ? "" : ": ", said);
+}
+
 }  // namespace
 
-std::vector<LegacyRule> parse_legacy_rules(const std::string& listing) {
-  std::vector<LegacyRule> rules;
-  for (const std::string& line : split(listing, '\n')) {
+std::optional<LegacyListing> parse_legacy_listing(const std::string& text) {
+  if (!text.ends_with('\n')) {
+    return std::nullopt;
+  }
+  LegacyListing listing;
+  bool has_policy = false;
+  for (const std::string& line : split(text, '\n')) {
     Words words = cut(line);
-    if (words.size() < 3 || words[0] != "-A" || words[1] != kContainers) {
+    if (words.size() < 2) {
       continue;
     }
-    LegacyRule rule{.words = {words.begin() + 2, words.end()}, .comment = {}};
-    const auto comment = std::ranges::find(rule.words, "--comment");
-    if (comment != rule.words.end() && comment + 1 != rule.words.end()) {
-      rule.comment = *(comment + 1);
+    const std::string chain = words[1];
+    if (words[0] == "-P" && chain == kForward && words.size() > 2) {
+      has_policy = true;
+      listing.forward_drops = words[2] == "DROP";
+    } else if (words[0] == "-N") {
+      listing.chains.insert(chain);
+    } else if (words[0] == "-A" && (chain == kForward || chain == kContainers)) {
+      words.erase(words.begin(), words.begin() + 2);
+      (chain == kForward ? listing.forward : listing.containers)
+          .push_back(rule_of(std::move(words)));
     }
-    rules.push_back(std::move(rule));
   }
-  return rules;
+  return has_policy ? std::optional(std::move(listing)) : std::nullopt;
+}
+
+bool is_rule_of(const LegacyRule& rule, const attach::Attachment& attachment) {
+  return attach::key_in_comment(rule.comment) == attach::owner_key(attachment);
 }
 
 bool is_rule_of_reference(const LegacyRule& rule, const std::vector<Cidr>& addresses) {
@@ -109,124 +148,116 @@ std::optional<LegacyFilter> LegacyFilter::find(Family family) {
   // Where there is no tool of the longer name, the legacy tool is the only one.
   for (const std::string& tool : {name + "-legacy", name}) {
     for (const char* const folder : {"/usr/sbin/", "/sbin/", "/usr/local/sbin/"}) {
-      if (::access(concat(folder, tool).c_str(), X_OK) == 0) {
-        return LegacyFilter(family, concat(folder, tool));
+      const std::string path = folder + tool;
+      if (::access(path.c_str(), X_OK) == 0) {
+        return LegacyFilter(family, path);
+      }
+      if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
+        throw SystemError(errno, concat("look for ", path));
       }
     }
   }
-  throw SystemError(ENOENT, concat("look for ", name, "-legacy, whose table filter this host has"));
+  log_warning(concat("there is no ", name,
+                     "-legacy, but this host has its table filter: what that drops stays dropped"));
+  return std::nullopt;
 }
 
-LegacyFilter::Output LegacyFilter::run(const Words& arguments) const {
-  // Another program may hold the lock of xtables for a while.
-  Words words = join_words({tool_, "-w", "10", "-t", "filter"}, arguments);
-  std::vector<char*> argv;
-  for (std::string& word : words) {
-    argv.push_back(word.data());
-  }
-  argv.push_back(nullptr);
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    throw SystemError(errno, "make a pipe");
-  }
-  const UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, writer.get(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, writer.get(), STDERR_FILENO);
-  char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-  char* environment[] = {path, nullptr};
-  pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, tool_.c_str(), &actions, nullptr, argv.data(), environment);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) {
-    throw SystemError(error, concat("execute ", tool_));
-  }
-  writer.reset();
-  Output output;
-  output.text = read_all(reader.get(), kLongestOutput, tool_);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-  return output;
-}
-
-void LegacyFilter::must_run(const Words& arguments) const {
-  const Output output = run(arguments);
+std::string LegacyFilter::run(const Words& arguments) const {
+  const cni::PluginOutput output =
+      cni::PluginProcess::start(tool_, join_words({"-w", kLockWait, "-t", "filter"}, arguments),
+                                {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"})
+          .run({}, kLongestRun);
   if (output.exit_code != 0) {
-    throw std::runtime_error(concat(tool_, " ", join(arguments, " "), ": ", trim(output.text)));
+    throw cni::Error(
+        output.exit_code == kResourceProblem ? cni::Code::kTryAgainLater : cni::Code::kInternal,
+        concat(tool_, " ", join(arguments, " "), ": ", ending(output)));
   }
+  return output.standard_output;
 }
 
-bool LegacyFilter::drops() const {
-  return run({"-S", kForward}).text.starts_with("-P FORWARD DROP");
-}
-
-void LegacyFilter::ensure_chain(const std::string& chain) const {
-  // Another plugin may make it meanwhile.
-  if (run({"-n", "-L", chain}).exit_code != 0 && run({"-N", chain}).exit_code != 0) {
-    must_run({"-n", "-L", chain});
+LegacyListing LegacyFilter::list() const {
+  const std::string text = run({"-S"});
+  if (std::optional<LegacyListing> listing = parse_legacy_listing(text)) {
+    return *std::move(listing);
   }
+  throw cni::Error(cni::Code::kInternal,
+                   concat(tool_, " -S: no listing of the table filter: ", linnet::quoted(text)));
 }
 
-void LegacyFilter::ensure_jump(const Words& rule) const {
-  if (run(join_words({"-C"}, rule)).exit_code != 0) {
-    must_run(join_words({"-I"}, rule));
+bool LegacyFilter::drops() const { return list().forward_drops; }
+
+void LegacyFilter::ensure_chain(const LegacyListing& before, const std::string& chain) const {
+  if (before.chains.contains(chain)) {
+    return;
+  }
+  try {
+    run({"-N", chain});
+  } catch (const cni::Error&) {
+    // Another plugin may have made it meanwhile.
+    if (!list().chains.contains(chain)) {
+      throw;
+    }
   }
 }
 
 void LegacyFilter::accept(const std::vector<Cidr>& addresses, const std::string& admin_chain,
                           const attach::Attachment& attachment) const {
-  ensure_chain(kContainers);
-  ensure_chain(admin_chain);
-  ensure_jump(entry_rule());
-  ensure_jump(admin_rule(admin_chain));
-  remove([&](const LegacyRule& rule) {
-    return attach::key_in_comment(rule.comment) == attach::owner_key(attachment);
-  });
+  const LegacyListing before = list();
+  ensure_chain(before, kContainers);
+  ensure_chain(before, admin_chain);
+  if (!contains(before.forward, entry_rule())) {
+    run(join_words({"-I", kForward}, entry_rule()));
+  }
+  if (!contains(before.containers, admin_rule(admin_chain))) {
+    run(join_words({"-I", kContainers}, admin_rule(admin_chain)));
+  }
+  for (const LegacyRule& rule : before.containers) {
+    if (is_rule_of(rule, attachment)) {
+      run(join_words({"-D", kContainers}, rule.words));
+    }
+  }
   const Words owner = {"-m", "comment", "--comment", attach::owner_comment(attachment),
                        "-j", "ACCEPT"};
   for (const Cidr& address : addresses) {
     if (address.family() != family_) {
       continue;
     }
-    must_run(join_words(join_words({"-A", kContainers}, rule_to(address)), owner));
-    must_run(join_words(join_words({"-A", kContainers}, rule_from(address)), owner));
+    run(join_words(join_words({"-A", kContainers}, rule_to(address)), owner));
+    run(join_words(join_words({"-A", kContainers}, rule_from(address)), owner));
   }
 }
 
 void LegacyFilter::remove(const std::function<bool(const LegacyRule&)>& wanted) const {
   ErrorList errors;
-  for (const LegacyRule& rule : parse_legacy_rules(run({"-S", kContainers}).text)) {
+  for (const LegacyRule& rule : list().containers) {
     if (wanted(rule)) {
-      errors.attempt([&] { must_run(join_words({"-D", kContainers}, rule.words)); });
+      errors.attempt([&] { run(join_words({"-D", kContainers}, rule.words)); });
     }
   }
-  errors.throw_if_any();
+  // Another plugin may have removed a rule meanwhile, or the tool had before it went wrong.
+  if (!errors.empty() && std::ranges::any_of(list().containers, wanted)) {
+    errors.throw_if_any();
+  }
 }
 
 attach::Problems LegacyFilter::problems(const std::vector<Cidr>& addresses,
                                         const std::string& admin_chain,
                                         const attach::Attachment& attachment) const {
   attach::Problems problems;
-  if (run(join_words({"-C"}, entry_rule())).exit_code != 0) {
+  const LegacyListing listing = list();
+  if (!contains(listing.forward, entry_rule())) {
     problems.push_back(concat(tool_, ": no rule of FORWARD jumps to ", kContainers));
   }
-  if (run(join_words({"-C"}, admin_rule(admin_chain))).exit_code != 0) {
+  if (!contains(listing.containers, admin_rule(admin_chain))) {
     problems.push_back(concat(tool_, ": no rule of ", kContainers, " jumps to ", admin_chain));
   }
-  const std::vector<LegacyRule> rules = parse_legacy_rules(run({"-S", kContainers}).text);
   for (const Cidr& address : addresses) {
     if (address.family() != family_) {
       continue;
     }
     for (const Words& start : {rule_to(address), rule_from(address)}) {
-      const bool found = std::ranges::any_of(rules, [&](const LegacyRule& rule) {
-        return attach::key_in_comment(rule.comment) == attach::owner_key(attachment) &&
-               rule.words.size() > start.size() &&
+      const bool found = std::ranges::any_of(listing.containers, [&](const LegacyRule& rule) {
+        return is_rule_of(rule, attachment) && rule.words.size() > start.size() &&
                std::equal(start.begin(), start.end(), rule.words.begin());
       });
       if (!found) {

@@ -62,40 +62,30 @@ void warn_of_firewalld(nft::NftSocket& nft) {
   }
 }
 
-// The legacy tables of this host. One without its tool is a warning: what it drops stays dropped.
-std::vector<LegacyFilter> find_legacy_filters() {
+std::vector<LegacyFilter> filters_to_accept_in(const Config& config, const Subject& subject) {
   std::vector<LegacyFilter> filters;
+  if (config.backend == Backend::kNftables) {
+    return filters;
+  }
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    try {
-      if (std::optional<LegacyFilter> filter = LegacyFilter::find(family)) {
-        filters.push_back(*std::move(filter));
-      }
-    } catch (const SystemError& error) {
-      log_warning(error.what());
+    const bool concerned = std::ranges::any_of(
+        subject.addresses, [&](const Cidr& address) { return address.family() == family; });
+    std::optional<LegacyFilter> filter = concerned ? LegacyFilter::find(family) : std::nullopt;
+    if (filter && (config.backend == Backend::kIptables || filter->drops())) {
+      filters.push_back(*std::move(filter));
     }
   }
   return filters;
 }
 
-std::vector<LegacyFilter> filters_to_accept_in(const Config& config) {
-  std::vector<LegacyFilter> filters;
-  if (config.backend != Backend::kNftables) {
-    filters = find_legacy_filters();
-    std::erase_if(filters, [&](const LegacyFilter& filter) {
-      return config.backend == Backend::kAutomatic && !filter.drops();
+void remove_legacy_rules(const std::function<bool(const LegacyRule&)>& wanted, ErrorList& errors) {
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    errors.attempt([&] {
+      if (const std::optional<LegacyFilter> filter = LegacyFilter::find(family)) {
+        filter->remove(wanted);
+      }
     });
   }
-  return filters;
-}
-
-void remove_legacy_rules(const std::function<bool(const LegacyRule&)>& wanted, ErrorList& errors) {
-  for (const LegacyFilter& filter : find_legacy_filters()) {
-    errors.attempt([&] { filter.remove(wanted); });
-  }
-}
-
-bool owned(const LegacyRule& rule, const attach::Attachment& attachment) {
-  return attach::key_in_comment(rule.comment) == attach::owner_key(attachment);
 }
 
 void accept_in_iptables(nft::NftSocket& nft, const Config& config, const Subject& subject,
@@ -112,14 +102,15 @@ void accept_in_iptables(nft::NftSocket& nft, const Config& config, const Subject
 
 void accept_in_legacy_iptables(const Config& config, const Subject& subject,
                                const attach::Attachment& attachment, Transaction& transaction) {
-  const std::vector<LegacyFilter> filters = filters_to_accept_in(config);
+  const std::vector<LegacyFilter> filters = filters_to_accept_in(config, subject);
   if (filters.empty()) {
     return;
   }
-  transaction.undo_with("remove rules of the legacy iptables", [filters, attachment] {
-    for (const LegacyFilter& filter : filters) {
-      filter.remove([&](const LegacyRule& rule) { return owned(rule, attachment); });
-    }
+  transaction.undo_with("remove rules of the legacy iptables", [attachment] {
+    ErrorList errors;
+    remove_legacy_rules([&](const LegacyRule& rule) { return is_rule_of(rule, attachment); },
+                        errors);
+    errors.throw_if_any();
   });
   for (const LegacyFilter& filter : filters) {
     filter.accept(subject.addresses, config.admin_chain, attachment);
@@ -132,7 +123,7 @@ attach::Problems iptables_problems(nft::NftSocket& nft, const Config& config,
   if (accepts_in_iptables(nft, config, subject)) {
     problems = accept_problems(nft, subject, config.admin_chain, attachment);
   }
-  for (const LegacyFilter& filter : filters_to_accept_in(config)) {
+  for (const LegacyFilter& filter : filters_to_accept_in(config, subject)) {
     attach::append(problems, filter.problems(subject.addresses, config.admin_chain, attachment));
   }
   return problems;
@@ -250,7 +241,7 @@ void del(const cni::Request& request, const cni::NetConf& conf) {
   }
   remove_legacy_rules(
       [&](const LegacyRule& rule) {
-        return owned(rule, attachment) || is_rule_of_reference(rule, subject.addresses);
+        return is_rule_of(rule, attachment) || is_rule_of_reference(rule, subject.addresses);
       },
       errors);
   errors.throw_if_any();

@@ -68,11 +68,21 @@ TEST(FirewallSubject, IsReadFromPrevResult) {
 }
 
 TEST(FirewallLegacy, RulesAreReadFromTheToolsListing) {
-  const auto rules = firewall::parse_legacy_rules(
+  const auto listing = firewall::parse_legacy_listing(
+      "-P INPUT ACCEPT\n"
+      "-P FORWARD DROP\n"
       "-N CNI-FORWARD\n"
+      "-A INPUT -j ACCEPT\n"
+      "-A FORWARD -m comment --comment \"CNI firewall plugin rules\" -j CNI-FORWARD\n"
       "-A CNI-FORWARD -m comment --comment \"CNI firewall plugin admin overrides\" -j CNI-ADMIN\n"
       "-A CNI-FORWARD -s 10.22.0.2/32 -m comment --comment \"a \\\"b\\\" c\" -j ACCEPT\n"
       "-A CNI-FORWARD -d 10.22.0.3/32 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n");
+  ASSERT_TRUE(listing);
+  EXPECT_TRUE(listing->forward_drops);
+  EXPECT_THAT(listing->chains, ElementsAre("CNI-FORWARD"));
+  ASSERT_EQ(listing->forward.size(), 1U);
+  EXPECT_EQ(listing->forward[0].words.back(), "CNI-FORWARD");
+  const auto& rules = listing->containers;
   ASSERT_EQ(rules.size(), 3U);
   EXPECT_EQ(rules[0].comment, "CNI firewall plugin admin overrides");
   EXPECT_EQ(rules[1].comment, "a \"b\" c");
@@ -81,6 +91,14 @@ TEST(FirewallLegacy, RulesAreReadFromTheToolsListing) {
   const std::vector<Cidr> addresses = {*Cidr::parse("10.22.0.3/24")};
   EXPECT_FALSE(firewall::is_rule_of_reference(rules[1], addresses));
   EXPECT_TRUE(firewall::is_rule_of_reference(rules[2], addresses));
+}
+
+TEST(FirewallLegacy, TextThatIsNoWholeListingIsNone) {
+  EXPECT_TRUE(firewall::parse_legacy_listing("# Warning: old\n-P FORWARD ACCEPT\n"));
+  for (const char* text : {"", "\n", "nonsense\n", "-P INPUT ACCEPT\n", "-P FORWARD\n",
+                           "-P FORWARD DROP\n-A CNI-FO"}) {
+    EXPECT_FALSE(firewall::parse_legacy_listing(text)) << text;
+  }
 }
 
 }  // namespace

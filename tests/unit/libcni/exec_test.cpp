@@ -173,6 +173,11 @@ TEST_F(Exec, ScriptPluginsCanOpenTheirStandardInput) {
   EXPECT_EQ(PluginProcess::start(script, {}).run("hello").standard_output, "hello");
 }
 
+TEST_F(Exec, ProgramThatIsNoPluginHasItsArgumentsAndNoOtherEnvironment) {
+  EXPECT_EQ(PluginProcess::start("/usr/bin/env", {"SECOND=2"}, {"FIRST=1"}).run("").standard_output,
+            "FIRST=1\nSECOND=2\n");
+}
+
 TEST_F(Exec, FileThatCannotBeExecutedIsAnErrorThatNamesIt) {
   const test::TempFolder folder;
   const std::string file = folder.write("x", "#!/bin/sh\n");
