@@ -83,6 +83,18 @@ TEST_F(Static, DelAndGcOfABrokenConfigurationAreFine) {
   EXPECT_EQ(alone("STATUS", static_conf()).exit_code, 0);
 }
 
+TEST_F(Static, NoAddressIsAResultOnlyWhereAVersionHasOne) {
+  Json conf = static_conf();
+  conf["ipam"] = {{"type", "static"}};
+  EXPECT_EQ(alone("ADD", conf).exit_code, 0);
+  const ProgramOutput old = alone("ADD", with(conf, {{"cniVersion", "0.2.0"}}));
+  EXPECT_EQ(old.exit_code, 1);
+  EXPECT_EQ(old.json()["code"], 7);
+  EXPECT_EQ(old.json()["msg"],
+            "\"ipam.addresses\": empty, and a result of CNI version 0.2.0 needs an address: give "
+            "one");
+}
+
 TEST_F(Static, AFailedAddUnderABridgeLeavesNothing) {
   must_run({"ip", "link", "add", "br0", "type", "bridge"});
   static_cast<void>(add(static_conf()));

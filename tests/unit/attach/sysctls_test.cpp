@@ -52,6 +52,8 @@ TEST(Sysctls, ValuesAreTextOrIntegers) {
   EXPECT_EQ(attach::parse_sysctls(conf_of(R"("sysctl": {"net.a": -7})")).values[0].value, "-7");
   expect_refused(R"("sysctl": {"net.a": true})", "expected a string or an integer, got true");
   expect_refused(R"("sysctl": {"net.a": "1\n2"})", "control characters");
+  expect_refused(R"("sysctl": {"net.a": ")" + std::string(4097, '1') + "\"}",
+                 "has a value of 4097 bytes, the kernel takes at most 4096");
   expect_refused(R"("sysctl": ["net.a"])", "\"sysctl\": expected an object");
   expect_refused(R"("sysctlProfile": "x")", "known: \"datacenter\"");
 }

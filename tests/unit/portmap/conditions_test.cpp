@@ -59,6 +59,8 @@ TEST(Conditions, ThatCannotBeExpressedNameTheToken) {
   refused({"--mark", "0x1/"}, "is not a mark");
   refused({"ip saddr {", "192.0.2.1 }"}, "\"{\" is not an IPv4 address");
   refused({"tcp dport 80"}, "\"tcp\" cannot be used");
+  refused({"meta mark & x == 1"}, "\"x\" is not a mask");
+  refused({"meta mark != x"}, "\"x\" is not a mark");
   refused({"meta"}, "cannot be used");
   refused({"ip"}, "cannot be used");
   refused({"ip6 saddr ::1"}, "\"ip6\" cannot be used");

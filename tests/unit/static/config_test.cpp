@@ -60,6 +60,15 @@ TEST(StaticConfig, RefusesWhatIsNoAddressWithItsSource) {
             {{"ipam", {{"addresses", {{{"address", "10.1.0.5/24"}, {"gateway", "fd00::1"}}}}}}}),
         "");
   });
+  expect_error(
+      Code::kInvalidNetworkConfig,
+      "\"ipam.addresses[0].gateway\": expected an IP address, got \"10.1.0.1/24\"", [] {
+        (void)parse_config(
+            conf_of(
+                {{"ipam",
+                  {{"addresses", {{{"address", "10.1.0.5/24"}, {"gateway", "10.1.0.1/24"}}}}}}}),
+            "");
+      });
   expect_error(Code::kInvalidNetworkConfig, "missing 'ipam' key", [] {
     (void)parse_config(conf_of({{"ipam", nullptr}}), "");
   });
