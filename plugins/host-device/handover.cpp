@@ -178,21 +178,31 @@ void take_device(RouteSocket& host, const netlink::Sandbox& sandbox, const Link&
   }
 }
 
-void give_back_device(const cni::Request& request, const attach::Attachment& attachment,
-                      const DeviceKeys& keys) {
-  RouteSocket host;
+bool give_back_from_container(const cni::Request& request, const attach::Attachment& attachment,
+                              const DeviceKeys& keys) {
   std::optional<netlink::Netns> netns;
   if (!request.netns.empty()) {
     netns = netlink::Netns::find(request.netns);
   }
-  if (netns) {
-    const netlink::Netns host_netns = netlink::Netns::current();
-    netlink::Sandbox sandbox(host_netns, *std::move(netns));
-    if (const auto taken = find_in_container(sandbox, attachment, keys)) {
-      move_back(host, host_netns, sandbox.socket(), *taken);
-      return;
-    }
+  if (!netns) {
+    return false;
   }
+  RouteSocket host;
+  const netlink::Netns host_netns = netlink::Netns::current();
+  netlink::Sandbox sandbox(host_netns, *std::move(netns));
+  const std::optional<Taken> taken = find_in_container(sandbox, attachment, keys);
+  if (taken) {
+    move_back(host, host_netns, sandbox.socket(), *taken);
+  }
+  return taken.has_value();
+}
+
+void give_back_device(const cni::Request& request, const attach::Attachment& attachment,
+                      const DeviceKeys& keys) {
+  if (give_back_from_container(request, attachment, keys)) {
+    return;
+  }
+  RouteSocket host;
   if (const auto taken = find_returned(host, attachment, keys)) {
     static_cast<void>(restore_in_place(host, *taken));
   }

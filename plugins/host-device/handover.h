@@ -33,6 +33,10 @@ void take_device(netlink::RouteSocket& host, const netlink::Sandbox& sandbox,
 void give_back_device(const cni::Request& request, const attach::Attachment& attachment,
                       const DeviceKeys& keys);
 
+// The first half of it: false when the device is not in the container.
+bool give_back_from_container(const cni::Request& request, const attach::Attachment& attachment,
+                              const DeviceKeys& keys);
+
 // Does that for devices that came back from containers of the network whose key is not among `valid`.
 void collect_returned_devices(const std::string& network,
                               const std::set<std::string, std::less<>>& valid, ErrorList& errors);

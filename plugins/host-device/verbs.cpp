@@ -128,7 +128,7 @@ void gc(const cni::Request& request, const cni::NetConf& conf) {
                              errors);
   });
   leases.remove_from_containers([&](const cni::Request& gone) {
-    give_back_device(gone, attach::attachment_of(gone, conf), {});
+    give_back_from_container(gone, attach::attachment_of(gone, conf), {});
   });
   leases.free_leases();
   errors.throw_if_any();
