@@ -251,7 +251,7 @@ TEST_F(Firewall, ABusThatCannotBeAskedIsAWarningOrAnErrorWhereItIsAskedFor) {
   const std::vector<std::pair<std::string, std::string>> buses = {
       {"tcp:host=localhost", "expected unix:path="},
       {"unix:path=%zz", "expected unix:path="},
-      {"unix:path=/run/" + std::string(120, 'x'), "file name too long"},
+      {"unix:path=/run/" + std::string(120, 'x'), "name too long"},
       {"unix:path=/run/file/socket", "connect to system bus \"/run/file/socket\""}};
   for (const auto& [address, words] : buses) {
     SCOPED_TRACE(address);
