@@ -52,9 +52,18 @@ std::optional<Index> Index::open(int directory) {
   Index index;
   index.file_ = UniqueFd(
       ::openat(directory, kIndexName, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  // Where leases have no mark it alone knows their namespaces: one that is there must not pass for lost.
+  const auto absent_unless_short = [] {
+    if (is_shortage(errno)) {
+      throw SystemError(errno, concat("open ", kIndexName));
+    }
+    return std::optional<Index>();
+  };
   struct stat status {};
-  if (!index.file_ || ::fstat(index.file_.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
-      status.st_size < static_cast<off_t>(kHeaderSpace) ||
+  if (!index.file_ || ::fstat(index.file_.get(), &status) != 0) {
+    return absent_unless_short();
+  }
+  if (!S_ISREG(status.st_mode) || status.st_size < static_cast<off_t>(kHeaderSpace) ||
       status.st_size > static_cast<off_t>(IndexLayout{kMaxSlots, kMaxSlots}.size())) {
     return std::nullopt;
   }
@@ -63,7 +72,7 @@ std::optional<Index> Index::open(int directory) {
   void* const memory = ::mmap(nullptr, static_cast<std::size_t>(status.st_size),
                               PROT_READ | PROT_WRITE, MAP_PRIVATE, index.file_.get(), 0);
   if (memory == MAP_FAILED) {
-    return std::nullopt;
+    return absent_unless_short();
   }
   index.memory_ = static_cast<std::byte*>(memory);
   index.size_ = static_cast<std::size_t>(status.st_size);

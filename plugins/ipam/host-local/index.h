@@ -49,6 +49,7 @@ class Index {
   Index(std::string_view boot_id, std::size_t leases);
   // The one in `directory`, of whatever boot; absent when there is none, or when its header or size
   // is not as it should be. Only under the store's lock, so that nobody truncates the mapped file.
+  // Throws SystemError where a shortage keeps it from being read.
   [[nodiscard]] static std::optional<Index> open(int directory);
 
   Index(Index&& other) noexcept;
