@@ -157,6 +157,25 @@ std::uint64_t Store::remembered_netns(const IndexedLease& lease) const {
   return 0;
 }
 
+// The lease in a file without a mark that cannot be read now and is the very one that the index has seen.
+std::optional<IndexedLease> Store::remembered_lease(Number address, const LeaseFile& file) const {
+  std::optional<IndexedLease> found;
+  if (!index_ || boot_id_.empty() || index_->boot_id() != boot_id_) {
+    return found;
+  }
+  try {
+    index_->for_each([&](const IndexedLease& known) {
+      if (known.address == address && known.file_inode == file.inode &&
+          known.file_changed == file.changed) {
+        found = known;
+      }
+    });
+  } catch (const CorruptIndex&) {
+    return std::nullopt;
+  }
+  return found;
+}
+
 std::size_t Store::rebuild() {
   const std::optional<Index> previous = previous_boot_index();
   const std::vector<Number> addresses = folder_.addresses();
@@ -174,14 +193,17 @@ std::size_t Store::rebuild() {
         ::unlinkat(folder_.fd(), name.c_str(), 0) == 0) {
       continue;
     }
-    if (file->foreign) {
+    if (!file->foreign) {
+      fresh.add(describe(address, *file));
+    } else if (const auto known =
+                   file->unreadable ? remembered_lease(address, *file) : std::nullopt) {
+      fresh.add(*known);
+    } else {
       fresh.occupy(address);
       ++foreign;
       if (file->unreadable) {
         unreadable_.push_back(name);
       }
-    } else {
-      fresh.add(describe(address, *file));
     }
   }
   index_ = std::move(fresh);

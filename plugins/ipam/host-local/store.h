@@ -92,6 +92,8 @@ class Store {
                                         const std::optional<Index>& previous) const;
   [[nodiscard]] IndexedLease describe(Number address, const LeaseFile& file) const;
   [[nodiscard]] std::uint64_t remembered_netns(const IndexedLease& lease) const;
+  [[nodiscard]] std::optional<IndexedLease> remembered_lease(Number address,
+                                                             const LeaseFile& file) const;
   [[nodiscard]] std::optional<LeaseFile> find_unmarked_lease(Number address) const;
   [[nodiscard]] IndexedLease written_lease(Number address, const Owner& owner,
                                            const LeaseMark& mark,
