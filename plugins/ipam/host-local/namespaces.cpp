@@ -238,11 +238,12 @@ std::optional<std::uint64_t> namespace_number(std::string_view text) {
 std::vector<MountedNamespace> mounted_namespaces(std::string_view mountinfo) {
   constexpr std::size_t kRoot = 3;
   constexpr std::size_t kMountPoint = 4;
+  constexpr std::size_t kFields = 5;
   std::vector<MountedNamespace> mounted;
   while (!mountinfo.empty()) {
     std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
     mountinfo.remove_prefix(std::min(line.size() + 1, mountinfo.size()));
-    std::array<std::string_view, kMountPoint + 1> fields;
+    std::array<std::string_view, kFields> fields;
     for (std::string_view& field : fields) {
       field = line.substr(0, line.find(' '));
       line.remove_prefix(std::min(field.size() + 1, line.size()));
