@@ -80,4 +80,12 @@ void FaultyIptables::remove_tools() {
   }
 }
 
+void FaultyIptables::name_plainly(const std::string& program,
+                                  const std::vector<std::string>& tools) {
+  remove_tools();
+  for (const std::string& tool : tools) {
+    fs::create_symlink(program, kFolder + tool);
+  }
+}
+
 }  // namespace linnet::test

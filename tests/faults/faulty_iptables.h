@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace linnet::test {
 
@@ -46,6 +48,8 @@ class FaultyIptables {
 
   static void remove_tools_of_ipv6();
   static void remove_tools();
+  // No tools but these, without "-legacy" in their name, which are that program.
+  static void name_plainly(const std::string& program, const std::vector<std::string>& tools);
 };
 
 // What the program and the class agree upon.

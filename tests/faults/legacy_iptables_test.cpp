@@ -242,6 +242,11 @@ TEST_F(FaultyTool, OfIpv4InTheUndoOfAddLeavesNothingOfIpv6) {
   EXPECT_EQ(whole_difference(), "");
 }
 
+const std::string kLegacyVariant =
+    faulty_iptables::kRealFolder + std::string("xtables-legacy-multi");
+const std::string kNftablesVariant =
+    faulty_iptables::kRealFolder + std::string("xtables-nft-multi");
+
 class MissingTool : public FaultyTool {
  protected:
   void expect_warning_and_rules(bool of_ipv4) {
@@ -266,6 +271,27 @@ TEST_F(MissingTool, IsAWarning) {
 TEST_F(MissingTool, OfIpv6LeavesTheRulesOfIpv4) {
   FaultyIptables::remove_tools_of_ipv6();
   expect_warning_and_rules(true);
+}
+
+TEST_F(MissingTool, HasNoSubstituteInTheVariantForNftables) {
+  FaultyIptables::name_plainly(kNftablesVariant, {"iptables", "ip6tables"});
+  expect_warning_and_rules(false);
+}
+
+TEST_F(MissingTool, OfTheLongNameIsTheOneOfThePlainName) {
+  FaultyIptables::name_plainly(kLegacyVariant, {"iptables"});
+  expect_warning_and_rules(true);
+}
+
+TEST_F(MissingTool, OfTheLongNameIsNotWhatCannotSayItsVariant) {
+  FaultyIptables::name_plainly("/usr/bin/false", {"iptables"});
+  const ListRun run = add_list(0, nothing);
+  EXPECT_TRUE(run.failed);
+  EXPECT_NE(run.traced.output.standard_output.find("/usr/sbin/iptables -V"), std::string::npos)
+      << run.traced.output.standard_output;
+  tool_->disturb(0, ToolFault::kNone);
+  del_list();
+  EXPECT_EQ(whole_difference(), "");
 }
 
 // A point in the life of a tool.

@@ -99,6 +99,25 @@ std::string ending(const cni::PluginOutput& output) {
                 said.empty() ? "" : ": ", said);
 }
 
+// What it printed.
+std::string execute(const std::string& tool, const Words& options, const Words& arguments) {
+  const cni::PluginOutput output = cni::PluginProcess::start(tool, join_words(options, arguments),
+                                                             {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"})
+                                       .run({}, kLongestRun);
+  if (output.exit_code != 0) {
+    throw cni::Error(
+        output.exit_code == kResourceProblem ? cni::Code::kTryAgainLater : cni::Code::kInternal,
+        concat(tool, " ", join(arguments, " "), ": ", ending(output)));
+  }
+  return output.standard_output;
+}
+
+// The other variant of the tool has the same names and options, and says "(nf_tables)"; before there were two, there
+// was no such word.
+bool is_for_nftables(const std::string& tool) {
+  return execute(tool, {}, {"-V"}).find("nf_tables") != std::string::npos;
+}
+
 }  // namespace
 
 std::optional<LegacyListing> parse_legacy_listing(const std::string& text) {
@@ -145,11 +164,13 @@ std::optional<LegacyFilter> LegacyFilter::find(Family family) {
     return std::nullopt;
   }
   const std::string name = family == Family::kIpv4 ? "iptables" : "ip6tables";
-  // Where there is no tool of the longer name, the legacy tool is the only one.
   for (const std::string& tool : {name + "-legacy", name}) {
     for (const char* const folder : {"/usr/sbin/", "/sbin/", "/usr/local/sbin/"}) {
       const std::string path = folder + tool;
       if (::access(path.c_str(), X_OK) == 0) {
+        if (tool == name && is_for_nftables(path)) {
+          continue;
+        }
         return LegacyFilter(family, path);
       }
       if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
@@ -163,16 +184,7 @@ std::optional<LegacyFilter> LegacyFilter::find(Family family) {
 }
 
 std::string LegacyFilter::run(const Words& arguments) const {
-  const cni::PluginOutput output =
-      cni::PluginProcess::start(tool_, join_words({"-w", kLockWait, "-t", "filter"}, arguments),
-                                {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"})
-          .run({}, kLongestRun);
-  if (output.exit_code != 0) {
-    throw cni::Error(
-        output.exit_code == kResourceProblem ? cni::Code::kTryAgainLater : cni::Code::kInternal,
-        concat(tool_, " ", join(arguments, " "), ": ", ending(output)));
-  }
-  return output.standard_output;
+  return execute(tool_, {"-w", kLockWait, "-t", "filter"}, arguments);
 }
 
 LegacyListing LegacyFilter::list() const {
