@@ -14,8 +14,8 @@ namespace linnet::netlink {
 // An open network namespace, kept alive by the descriptor.
 class Netns {
  public:
-  // The namespace at `path` (a bind mount, /proc/PID/ns/net, /proc/PID/fd/N). Absent when there is
-  // nothing at the path, or something that is no namespace any more: an unmounted mount point is an
+  // The namespace at `path` (a bind mount, /proc/PID/ns/net, /proc/PID/fd/N). Absent when the path is empty,
+  // there is nothing at it, or something that is no namespace any more: an unmounted mount point is an
   // empty regular file. Throws SystemError for a path that cannot be examined.
   [[nodiscard]] static std::optional<Netns> find(const std::string& path);
   // As find(), but absence is a SystemError that says what is at the path instead.

@@ -127,10 +127,7 @@ bool is_marked(const netlink::Link& link, const Attachment& attachment) {
 
 template <typename Wanted>
 void remove_links(const cni::Request& request, std::string_view kind, const Wanted& is_wanted) {
-  std::optional<netlink::Netns> netns;
-  if (!request.netns.empty()) {
-    netns = netlink::Netns::find(request.netns);
-  }
+  std::optional<netlink::Netns> netns = netlink::Netns::find(request.netns);
   if (!netns) {
     return;
   }

@@ -48,10 +48,7 @@ std::optional<netlink::Link> try_to_create(netlink::RouteSocket& host,
 // The end of a pair that the reference plugin made: on the host it has a random name. A pair whose port
 // names another attachment stays: an ADD that found the interface name taken is followed by a DEL, too.
 void remove_foreign_pair(netlink::RouteSocket& host_socket, const cni::Request& request) {
-  std::optional<netlink::Netns> netns;
-  if (!request.netns.empty()) {
-    netns = netlink::Netns::find(request.netns);
-  }
+  std::optional<netlink::Netns> netns = netlink::Netns::find(request.netns);
   if (!netns) {
     return;
   }

@@ -180,10 +180,7 @@ void take_device(RouteSocket& host, const netlink::Sandbox& sandbox, const Link&
 
 bool give_back_from_container(const cni::Request& request, const attach::Attachment& attachment,
                               const DeviceKeys& keys) {
-  std::optional<netlink::Netns> netns;
-  if (!request.netns.empty()) {
-    netns = netlink::Netns::find(request.netns);
-  }
+  std::optional<netlink::Netns> netns = netlink::Netns::find(request.netns);
   if (!netns) {
     return false;
   }

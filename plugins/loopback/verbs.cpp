@@ -68,9 +68,6 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
 }
 
 void del(const cni::Request& request, const cni::NetConf&) {
-  if (request.netns.empty()) {
-    return;
-  }
   if (std::optional<netlink::Netns> netns = netlink::Netns::find(request.netns)) {
     const netlink::Netns host = netlink::Netns::current();
     netlink::Sandbox sandbox(host, *std::move(netns));

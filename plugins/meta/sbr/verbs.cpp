@@ -197,10 +197,7 @@ cni::Result add(const cni::Request& request, const cni::NetConf& conf) {
 }
 
 void del(const cni::Request& request, const cni::NetConf& conf) {
-  std::optional<netlink::Netns> netns;
-  if (!request.netns.empty()) {
-    netns = netlink::Netns::find(request.netns);
-  }
+  std::optional<netlink::Netns> netns = netlink::Netns::find(request.netns);
   if (!netns) {
     return;
   }

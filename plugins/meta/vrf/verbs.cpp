@@ -18,10 +18,7 @@ namespace {
 // Runs `action` with the container's namespace and VRF `name`, if both are there.
 template <typename Action>
 void with_vrf(const cni::Request& request, const std::string& name, const Action& action) {
-  std::optional<netlink::Netns> netns;
-  if (!request.netns.empty()) {
-    netns = netlink::Netns::find(request.netns);
-  }
+  std::optional<netlink::Netns> netns = netlink::Netns::find(request.netns);
   if (!netns) {
     return;
   }
