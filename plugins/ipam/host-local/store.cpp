@@ -35,6 +35,28 @@ Timestamp random_stamp() {
   return Timestamp(now);
 }
 
+// The lease that the index has of this very file, whoever owns it where that cannot be read.
+std::optional<IndexedLease> find_same_file(const Index& index, Number address,
+                                           const LeaseFile& file) {
+  std::optional<IndexedLease> found;
+  const auto look_at = [&](const IndexedLease& known) {
+    if (known.address == address && known.file_inode == file.inode &&
+        known.file_changed == file.changed) {
+      found = known;
+    }
+  };
+  try {
+    if (file.owner.empty()) {
+      index.for_each(look_at);
+    } else {
+      std::ranges::for_each(index.leases_of(owner_hash(file.owner)), look_at);
+    }
+  } catch (const CorruptIndex&) {
+    return std::nullopt;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string current_boot_id() {
@@ -111,18 +133,7 @@ bool Store::is_of_earlier_boot(Number address, const LeaseFile& file,
   if (file.mark) {
     return !file.mark->boot_id.empty() && file.mark->boot_id != boot_id_;
   }
-  if (!previous) {
-    return false;
-  }
-  try {
-    const std::vector<IndexedLease> known = previous->leases_of(owner_hash(file.owner));
-    return std::ranges::any_of(known, [&](const IndexedLease& lease) {
-      return lease.address == address && lease.file_inode == file.inode &&
-             lease.file_changed == file.changed;
-    });
-  } catch (const CorruptIndex&) {
-    return false;
-  }
+  return previous && find_same_file(*previous, address, file);
 }
 
 IndexedLease Store::describe(Number address, const LeaseFile& file) const {
@@ -132,48 +143,18 @@ IndexedLease Store::describe(Number address, const LeaseFile& file) const {
   if (!file.mark) {
     lease.file_inode = file.inode;
     lease.file_changed = file.changed;
-    lease.netns_inode = remembered_netns(lease);
+    const std::optional<IndexedLease> known = remembered(address, file);
+    lease.netns_inode = known ? known->netns_inode : 0;
   } else if (!boot_id_.empty() && file.mark->boot_id == boot_id_) {
     lease.netns_inode = file.mark->netns_inode;
   }
   return lease;
 }
 
-// What only the index knows of a lease without a mark: it is the very file that the index has seen.
-std::uint64_t Store::remembered_netns(const IndexedLease& lease) const {
-  if (!index_ || boot_id_.empty() || index_->boot_id() != boot_id_) {
-    return 0;
-  }
-  try {
-    for (const IndexedLease& known : index_->leases_of(lease.owner_hash)) {
-      if (known.address == lease.address && known.file_inode == lease.file_inode &&
-          known.file_changed == lease.file_changed) {
-        return known.netns_inode;
-      }
-    }
-  } catch (const CorruptIndex&) {
-    return 0;
-  }
-  return 0;
-}
-
-// The lease in a file without a mark that cannot be read now and is the very one that the index has seen.
-std::optional<IndexedLease> Store::remembered_lease(Number address, const LeaseFile& file) const {
-  std::optional<IndexedLease> found;
-  if (!index_ || boot_id_.empty() || index_->boot_id() != boot_id_) {
-    return found;
-  }
-  try {
-    index_->for_each([&](const IndexedLease& known) {
-      if (known.address == address && known.file_inode == file.inode &&
-          known.file_changed == file.changed) {
-        found = known;
-      }
-    });
-  } catch (const CorruptIndex&) {
-    return std::nullopt;
-  }
-  return found;
+// What only the index knows of a lease without a mark.
+std::optional<IndexedLease> Store::remembered(Number address, const LeaseFile& file) const {
+  const bool of_this_boot = index_ && !boot_id_.empty() && index_->boot_id() == boot_id_;
+  return of_this_boot ? find_same_file(*index_, address, file) : std::nullopt;
 }
 
 std::size_t Store::rebuild() {
@@ -195,8 +176,7 @@ std::size_t Store::rebuild() {
     }
     if (!file->foreign) {
       fresh.add(describe(address, *file));
-    } else if (const auto known =
-                   file->unreadable ? remembered_lease(address, *file) : std::nullopt) {
+    } else if (const auto known = file->unreadable ? remembered(address, *file) : std::nullopt) {
       fresh.add(*known);
     } else {
       fresh.occupy(address);

@@ -91,9 +91,7 @@ class Store {
   [[nodiscard]] bool is_of_earlier_boot(Number address, const LeaseFile& file,
                                         const std::optional<Index>& previous) const;
   [[nodiscard]] IndexedLease describe(Number address, const LeaseFile& file) const;
-  [[nodiscard]] std::uint64_t remembered_netns(const IndexedLease& lease) const;
-  [[nodiscard]] std::optional<IndexedLease> remembered_lease(Number address,
-                                                             const LeaseFile& file) const;
+  [[nodiscard]] std::optional<IndexedLease> remembered(Number address, const LeaseFile& file) const;
   [[nodiscard]] std::optional<LeaseFile> find_unmarked_lease(Number address) const;
   [[nodiscard]] IndexedLease written_lease(Number address, const Owner& owner,
                                            const LeaseMark& mark,
