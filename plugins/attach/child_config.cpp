@@ -104,6 +104,18 @@ std::string_view mode_name(const ChildDriver& driver) {
   return "unknown";
 }
 
+std::string_view flag_name(Ipvlan::Flag flag) {
+  switch (flag) {
+    case Ipvlan::Flag::kBridge:
+      return "bridge";
+    case Ipvlan::Flag::kPrivate:
+      return "private";
+    case Ipvlan::Flag::kVepa:
+      return "vepa";
+  }
+  return "unknown";
+}
+
 std::string setting_text(const ChildDriver& driver) {
   const auto* vlan = std::get_if<netlink::TaggedVlan>(&driver);
   return vlan != nullptr ? concat("VLAN ", vlan->id) : concat("mode ", mode_name(driver));

@@ -35,6 +35,7 @@ void parse_child_keys(cni::ObjectReader& reader, const cni::NetConf& conf, Child
 [[nodiscard]] std::string_view kind_of(const ChildDriver& driver);
 // As the configuration spells it; empty for vlan, which has none.
 [[nodiscard]] std::string_view mode_name(const ChildDriver& driver);
+[[nodiscard]] std::string_view flag_name(netlink::Ipvlan::Flag flag);
 // What tells one interface of a kind from another: "mode l2", "VLAN 5".
 [[nodiscard]] std::string setting_text(const ChildDriver& driver);
 

@@ -154,8 +154,12 @@ ChildDriver driver_of(const netlink::Link& link) {
 void check_driver(const netlink::Link& link, const ChildDriver& wanted, Problems& problems) {
   const ChildDriver present = driver_of(link);
   const auto* ipvlan = std::get_if<netlink::Ipvlan>(&present);
-  if (ipvlan != nullptr && ipvlan->flag != std::get<netlink::Ipvlan>(wanted).flag) {
-    problems.push_back(concat(link.name, " has another flag than the configuration says"));
+  if (ipvlan != nullptr) {
+    const netlink::Ipvlan::Flag flag = std::get<netlink::Ipvlan>(wanted).flag;
+    if (ipvlan->flag != flag) {
+      problems.push_back(
+          concat(link.name, " has flag ", flag_name(ipvlan->flag), ", not ", flag_name(flag)));
+    }
   }
   if (setting_text(present) != setting_text(wanted)) {
     problems.push_back(

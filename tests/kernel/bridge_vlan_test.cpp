@@ -193,6 +193,13 @@ TEST_F(BridgeVlan, CheckNoticesAVlanThatIsGone) {
   EXPECT_THAT(call(check).standard_output, HasSubstr("lacks VLAN 10"));
 }
 
+TEST_F(BridgeVlan, CheckNoticesABridgeThatFiltersNoVlans) {
+  const Json result = add(vlan_conf(10));
+  must_run({"ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "0"});
+  const Call check = {.verb = "CHECK", .conf = with(vlan_conf(10), {{"prevResult", result}})};
+  EXPECT_THAT(call(check).standard_output, HasSubstr("br0 does not filter VLANs"));
+}
+
 TEST_F(BridgeVlan, CheckNoticesTheLossOfTheGateway) {
   const Json result = add(vlan_conf(10));
   const Call check = {.verb = "CHECK", .conf = with(vlan_conf(10), {{"prevResult", result}})};

@@ -57,6 +57,9 @@ TEST_P(Ipvlan, ModeL2WithFlagBridgeIsTheDefault) {
     const Json result = add(flagged);
     EXPECT_EQ(flag_of("c1"), flag);
     EXPECT_EQ(check_message(flagged, result), "");
+    const std::string other = flag == "private" ? "vepa" : "private";
+    EXPECT_THAT(check_message(conf_with({{"flag", other}}), result),
+                HasSubstr("eth0 has flag " + flag + ", not " + other));
     del(flagged);
   }
 }
