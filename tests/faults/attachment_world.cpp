@@ -158,7 +158,7 @@ bool has_link_kind(const std::string& kind) {
   std::vector<std::string> command = {"ip", "link", "add", "name", "probe0"};
   // lo takes no VLANs.
   must_run({"ip", "link", "add", "parent0", "type", "veth", "peer", "name", "parent1"});
-  if (kind == "vlan") {
+  if (kind == "vlan" || kind == "ipvlan") {
     command.insert(command.end(), {"link", "parent0"});
   }
   command.insert(command.end(), {"type", kind});
@@ -166,6 +166,8 @@ bool has_link_kind(const std::string& kind) {
     command.insert(command.end(), {"id", "7"});
   } else if (kind == "vrf") {
     command.insert(command.end(), {"table", "7"});
+  } else if (kind == "bridge") {
+    command.insert(command.end(), {"vlan_filtering", "1"});
   }
   const bool made = run_program(command).exit_code == 0;
   if (made) {

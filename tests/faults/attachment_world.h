@@ -27,7 +27,7 @@ struct NetworkCase {
   std::vector<std::string> end_of_container = {};
   // Takes back in the container what only its end would, behind GC.
   std::vector<std::string> after_collection = {};
-  // The kind of link without which a kernel cannot have the network; empty: any can.
+  // The kind of link without which a kernel cannot have the network ("bridge": one that filters VLANs); empty: any can.
   std::string needs = {};
   // Whether the host has a system bus with firewalld.
   bool firewalld = false;

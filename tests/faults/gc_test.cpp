@@ -201,12 +201,12 @@ TEST_P(GcDuringAdd, AddAtEveryCallOfGcIsAnAttachmentOrNone) {
                 [&](const Outcome& outcome) { expect_consistent(outcome.second, outcome.first); });
 }
 
-// Those with an interface, which GC removes before its lease.
+// Those with an interface, which GC removes before its lease. The VLANs of a bridge's port go with the port.
 std::vector<NetworkCase> cases_with_an_interface() {
   std::vector<NetworkCase> cases = network_cases();
   std::erase_if(cases, [](const NetworkCase& network) {
     return !network.before.empty() || network.list.size() != 1 || network.name == "loopback" ||
-           network.name == "host_local";
+           network.name == "host_local" || network.name == "bridge_vlan";
   });
   return cases;
 }
