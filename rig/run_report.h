@@ -38,6 +38,7 @@ struct Series {
   double load = 0;  // average of the last minute, afterwards
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): null, Json's default value, allocates nothing
 struct CaseReport {
   std::string topology;
   std::string way;
@@ -62,6 +63,7 @@ struct Witness {
 // netrig's rate in comparison with the other program's; absent for too few rounds.
 [[nodiscard]] std::optional<Estimate> agreement_of(const Witness& witness);
 
+// NOLINTNEXTLINE(bugprone-exception-escape): null, Json's default value, allocates nothing
 struct RunReport {
   std::string version;  // of netrig
   std::string started;  // date and time, UTC
