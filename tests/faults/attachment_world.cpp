@@ -13,6 +13,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "base/text.h"
@@ -29,8 +30,6 @@ constexpr const char* kContainer = "c1";
 
 // What poll(2) returns then.
 constexpr int kTimeIsUp = 0;
-
-Interference nothing(const SystemCall& /*call*/) { return {}; }
 
 // A plugin that no decision is about.
 constexpr std::size_t kNone = SIZE_MAX;
@@ -178,6 +177,17 @@ bool has_link_kind(const std::string& kind) {
 }
 
 }  // namespace
+
+const NetworkCase& network_case(const std::string& name) {
+  const std::vector<NetworkCase>& cases = network_cases();
+  const auto found = std::ranges::find(cases, name, &NetworkCase::name);
+  if (found == cases.end()) {
+    throw std::invalid_argument(concat("there is no case ", linnet::quoted(name)));
+  }
+  return *found;
+}
+
+Interference nothing(const SystemCall& /*call*/) { return {}; }
 
 TracedProgram AttachmentWorld::program(const std::string& verb, const Json& conf) const {
   return {.arguments = {concat(plugin_path_, "/", conf["type"].get<std::string>())},

@@ -38,9 +38,13 @@ struct NetworkCase {
 void PrintTo(const NetworkCase& network, std::ostream* out);
 
 [[nodiscard]] const std::vector<NetworkCase>& network_cases();
+// The one of that name, which must be there.
+[[nodiscard]] const NetworkCase& network_case(const std::string& name);
 
 // What becomes of the system calls of one plugin of a list.
 using Decide = std::function<Interference(const SystemCall&)>;
+// Lets each be.
+[[nodiscard]] Interference nothing(const SystemCall& call);
 
 class AttachmentWorld : public HostTest {
  protected:

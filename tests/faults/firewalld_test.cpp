@@ -1,7 +1,5 @@
 // firewall with its back end firewalld, and every message to it that goes wrong. Dying between two of them, and a
 // system call that fails, are those of the other tests in this folder.
-#include <algorithm>
-
 #include "base/text.h"
 #include "tests/faults/attachment_world.h"
 
@@ -24,8 +22,7 @@ class FaultyFirewalld : public AttachmentWorld, public testing::WithParamInterfa
   void SetUp() override {
     HostTest::SetUp();
     if (!IsSkipped()) {
-      const auto& cases = network_cases();
-      prepare(*std::ranges::find(cases, "firewalld", &NetworkCase::name));
+      prepare(network_case("firewalld"));
     }
   }
 
