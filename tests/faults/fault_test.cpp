@@ -45,7 +45,7 @@ class FaultyCall : public AttachmentWorld, public testing::WithParamInterface<Ne
   // The faults that a verb can meet, found out by running it once.
   using Verb = std::function<TracedRun(std::size_t traced, const Decide& decide)>;
   [[nodiscard]] std::vector<Fault> faults_of(std::size_t traced, const Verb& verb) const {
-    const TracedRun run = verb(traced, [](const SystemCall&) { return Interference{}; });
+    const TracedRun run = verb(traced, nothing);
     std::vector<Fault> faults;
     for (const SystemCall& call : run.calls) {
       // An execution of a tool takes the same calls as the one before.
@@ -210,7 +210,7 @@ class DeafReader : public FaultyCall {
   void expect_told_and_cleared(int output) const {
     TracedProgram add = program("ADD", network_.list[0]);
     add.output = output;
-    const TracedRun run = run_traced(add, [](const SystemCall&) { return Interference{}; });
+    const TracedRun run = run_traced(add, nothing);
     EXPECT_EQ(run.output.exit_code, 1);
     EXPECT_NE(run.output.standard_error, "");
     EXPECT_EQ(whole_difference(), "") << "left by an ADD whose answer was lost";

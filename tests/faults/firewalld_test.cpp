@@ -57,9 +57,6 @@ class FaultyFirewalld : public AttachmentWorld, public testing::WithParamInterfa
     EXPECT_EQ(run.output.exit_code, 1);
     EXPECT_GT(run.output.json().value("code", 0), 0) << run.output.standard_output;
   }
-  [[nodiscard]] static Decide nothing() {
-    return [](const SystemCall&) { return Interference{}; };
-  }
 
   std::size_t nth_ = 0;  // message that is disturbed; 0: none
   std::size_t seen_ = 0;
@@ -68,7 +65,7 @@ class FaultyFirewalld : public AttachmentWorld, public testing::WithParamInterfa
 TEST_P(FaultyFirewalld, InAddIsToldAndNothingIsLeftOrTheContainerIsInItsZone) {
   at_every_message([&] {
     ListRun run;
-    disturbed([&] { run = add_list(0, nothing()); });
+    disturbed([&] { run = add_list(0, nothing); });
     expect_answer(run.traced);
     if (run.failed) {
       EXPECT_EQ(whole_difference(), "") << "left by the ADD that failed";
@@ -88,7 +85,7 @@ TEST_P(FaultyFirewalld, InDelIsToldOrDoesNotMatterAndTheNextDelRemovesAll) {
   at_every_message([&] {
     static_cast<void>(add_list());
     TracedRun run;
-    disturbed([&] { run = del_list({}, 0, nothing()); });
+    disturbed([&] { run = del_list({}, 0, nothing); });
     expect_answer(run);
     if (run.output.exit_code == 0) {
       EXPECT_EQ(whole_difference(), "") << "left by a DEL that told of success";
@@ -104,7 +101,7 @@ TEST_P(FaultyFirewalld, InGcIsToldOrDoesNotMatterAndTheNextGcRemovesAll) {
   at_every_message([&] {
     static_cast<void>(add_list());
     TracedRun run;
-    disturbed([&] { run = collect(0, nothing()); });
+    disturbed([&] { run = collect(0, nothing); });
     expect_answer(run);
     if (run.output.exit_code == 0) {
       EXPECT_EQ(whole_difference(), "") << "left by a GC that told of success";
