@@ -1,5 +1,5 @@
 # A toolchain file: arm64, compiled on another machine by Debian's g++-aarch64-linux-gnu. LINNET_ARM64_ROOT is a folder
-# with the arm64 packages libmd-dev and libpcre2-dev unpacked, which tests/packaging/arm64 fills.
+# with the arm64 packages of the libraries unpacked, which tests/packaging/arm64 fills.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)

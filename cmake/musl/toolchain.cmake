@@ -9,7 +9,7 @@ get_filename_component(linnet_runtime ${linnet_libgcc} DIRECTORY)
 
 set(CMAKE_CXX_COMPILER g++-${LINNET_MUSL_GCC})
 string(JOIN " " CMAKE_CXX_FLAGS_INIT
-  -nostdinc -nostdinc++ -DGTHREAD_USE_WEAK=0
+  -nostdinc -nostdinc++ -DGTHREAD_USE_WEAK=0 -DLINNET_MUSL
   -isystem ${LINNET_MUSL_SYSROOT}/include/c++
   -isystem ${LINNET_MUSL_SYSROOT}/include/c++/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-musl
   -isystem /usr/include/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-musl
