@@ -6,137 +6,120 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
-#include "netlink/message.h"
-#include "netlink/socket.h"
+#include "netlink/conversation.h"
+#include "netlink/internal/libnl.h"
+#include "netlink/internal/parse.h"
 
 namespace linnet::netlink {
 
 namespace {
 
-unsigned char kernel_family(Family family) { return family == Family::kIpv4 ? AF_INET : AF_INET6; }
+using nl::AddressObject;
+using nl::NeighbourObject;
+using nl::require;
 
-Message address_message(int type, int flags, int link, const Cidr& address) {
-  ifaddrmsg header{};
-  header.ifa_family = kernel_family(address.family());
-  header.ifa_prefixlen = static_cast<unsigned char>(address.prefix_length());
-  header.ifa_index = static_cast<unsigned>(link);
-  Message message(type, flags);
-  message.header(header)
-      .address(IFA_LOCAL, address.address())
-      .address(IFA_ADDRESS, address.address());
-  return message;
+AddressObject address_object(int link, const Cidr& address) {
+  AddressObject object = nl::own<AddressObject>(rtnl_addr_alloc());
+  rtnl_addr_set_ifindex(object.get(), link);
+  // libnl would give addresses of 127.0.0.0/8 the scope of the host.
+  rtnl_addr_set_scope(object.get(), RT_SCOPE_UNIVERSE);
+  require(rtnl_addr_set_local(object.get(), nl::to_bytes(address.address()).get()),
+          "set an address");
+  rtnl_addr_set_prefixlen(object.get(), static_cast<int>(address.prefix_length()));
+  return object;
 }
 
-Message route_message(int type, int flags, const Route& route) {
-  rtmsg header{};
-  header.rtm_family = kernel_family(route.dst.family());
-  header.rtm_dst_len = static_cast<unsigned char>(route.dst.prefix_length());
-  const std::uint32_t table = route.table.value_or(RT_TABLE_MAIN);
-  header.rtm_table = static_cast<unsigned char>(table < 256 ? table : RT_TABLE_UNSPEC);
-  header.rtm_protocol =
-      route.protocol.value_or(type == RTM_DELROUTE ? RTPROT_UNSPEC : RTPROT_BOOT);
-  header.rtm_scope = route.scope.value_or(route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
-  header.rtm_type = RTN_UNICAST;
-  header.rtm_flags = route.onlink ? RTNH_F_ONLINK : 0U;
-  Message message(type, flags);
-  message.header(header);
-  if (route.dst.prefix_length() != 0) {
-    message.address(RTA_DST, route.dst.first());
-  }
-  if (route.gateway) {
-    message.address(RTA_GATEWAY, *route.gateway);
-  }
-  if (route.source) {
-    message.address(RTA_PREFSRC, *route.source);
-  }
-  message.u32(RTA_OIF, static_cast<std::uint32_t>(route.link)).u32(RTA_TABLE, table);
-  if (route.priority != 0) {
-    message.u32(RTA_PRIORITY, route.priority);
-  }
-  if (route.mtu != 0 || route.advmss != 0) {
-    message.nest(RTA_METRICS, [&] {
-      if (route.mtu != 0) {
-        message.u32(RTAX_MTU, route.mtu);
-      }
-      if (route.advmss != 0) {
-        message.u32(RTAX_ADVMSS, route.advmss);
-      }
-    });
-  }
-  return message;
-}
-
-std::string describe(const Route& route, std::string_view link_name) {
-  return concat("route to ", route.dst.text(),
-                route.gateway ? concat(" via ", route.gateway->text()) : "", " dev ", link_name,
-                route.table ? concat(" table ", *route.table) : "");
-}
-
-Message neighbour_message(int type, int flags, const Neighbour& neighbour) {
-  ndmsg header{};
-  header.ndm_family = kernel_family(neighbour.address.family());
-  header.ndm_ifindex = neighbour.link;
-  header.ndm_state = neighbour.permanent ? NUD_PERMANENT : NUD_REACHABLE;
-  Message message(type, flags);
-  message.header(header).address(NDA_DST, neighbour.address);
+NeighbourObject neighbour_object(const Neighbour& neighbour) {
+  NeighbourObject object = nl::own<NeighbourObject>(rtnl_neigh_alloc());
+  rtnl_neigh_set_ifindex(object.get(), neighbour.link);
+  rtnl_neigh_set_state(object.get(), neighbour.permanent ? NUD_PERMANENT : NUD_REACHABLE);
+  require(rtnl_neigh_set_dst(object.get(), nl::to_bytes(neighbour.address).get()),
+          "set a neighbour's address");
   if (neighbour.mac) {
-    message.mac(NDA_LLADDR, *neighbour.mac);
+    rtnl_neigh_set_lladdr(object.get(), nl::to_bytes(*neighbour.mac).get());
   }
-  return message;
+  return object;
 }
 
 }  // namespace
 
 void add_address(Batch& batch, int link, const Cidr& address, std::string_view link_name,
                  AddressOptions options) {
-  Message message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address);
+  const std::string what = concat("add address ", address.text(), " to ", link_name);
+  const AddressObject object = address_object(link, address);
   const bool no_detection = !address.is_ipv4() && options.detection == DuplicateDetection::kNone;
   const std::uint32_t flags =
       (no_detection ? IFA_F_NODAD : 0U) |
       (options.subnet_route == SubnetRoute::kNone ? IFA_F_NOPREFIXROUTE : 0U);
   if (flags != 0) {
-    message.u32(IFA_FLAGS, flags);
+    rtnl_addr_set_flags(object.get(), flags);
   }
   // The kernel makes no broadcast address by itself; /31 and /32 have none.
   if (address.is_ipv4() && address.prefix_length() < 31) {
-    message.address(IFA_BROADCAST, address.last());
+    require(rtnl_addr_set_broadcast(object.get(), nl::to_bytes(address.last()).get()), what);
   }
-  batch.append(message, concat("add address ", address.text(), " to ", link_name));
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_addr_build_add_request(
+                                            object.get(), NLM_F_CREATE | NLM_F_EXCL, message);
+                                      }),
+             what);
 }
 
 void remove_address(Batch& batch, int link, const Cidr& address, std::string_view link_name) {
-  batch.append(address_message(RTM_DELADDR, 0, link, address),
-               concat("remove address ", address.text(), " from ", link_name));
-}
-
-void add_route(Batch& batch, const Route& route, std::string_view link_name) {
-  batch.append(route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, route),
-               concat("add ", describe(route, link_name)));
-}
-
-void add_only_route(Batch& batch, const Route& route, std::string_view link_name) {
-  batch.append(route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route),
-               concat("add ", describe(route, link_name)));
-}
-
-void replace_route(Batch& batch, const Route& route, std::string_view link_name) {
-  batch.append(route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route),
-               concat("set ", describe(route, link_name)));
-}
-
-void remove_route(Batch& batch, const Route& route, std::string_view link_name) {
-  batch.append(route_message(RTM_DELROUTE, 0, route),
-               concat("remove ", describe(route, link_name)));
+  const std::string what = concat("remove address ", address.text(), " from ", link_name);
+  const AddressObject object = address_object(link, address);
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_addr_build_delete_request(object.get(), 0,
+                                                                              message);
+                                      }),
+             what);
 }
 
 void set_neighbour(Batch& batch, const Neighbour& neighbour) {
-  batch.append(neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbour),
-               concat("set neighbour ", neighbour.address.text()));
+  const std::string what = concat("set neighbour ", neighbour.address.text());
+  const NeighbourObject object = neighbour_object(neighbour);
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_neigh_build_add_request(
+                                            object.get(), NLM_F_CREATE | NLM_F_REPLACE, message);
+                                      }),
+             what);
 }
 
 void remove_neighbour(Batch& batch, const Neighbour& neighbour) {
-  batch.append(neighbour_message(RTM_DELNEIGH, 0, neighbour),
-               concat("remove neighbour ", neighbour.address.text()));
+  const std::string what = concat("remove neighbour ", neighbour.address.text());
+  const NeighbourObject object = neighbour_object(neighbour);
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_neigh_build_delete_request(object.get(), 0,
+                                                                               message);
+                                      }),
+             what);
+}
+
+std::optional<Address> parse_address(const nlmsghdr* message, int link) {
+  const auto* header = nl::header_of<ifaddrmsg>(message, RTM_NEWADDR);
+  if (header == nullptr || header->ifa_index != static_cast<unsigned>(link)) {
+    return std::nullopt;
+  }
+  const nl::Object object = nl::parse(message);
+  if (!object) {
+    return std::nullopt;
+  }
+  auto* const read = reinterpret_cast<rtnl_addr*>(object.get());
+  // The near end of a point-to-point link, where there is one.
+  const std::optional<IpAddress> address = nl::to_ip_address(rtnl_addr_get_local(read));
+  if (!address || header->ifa_prefixlen > address->bits()) {
+    return std::nullopt;
+  }
+  const unsigned flags = rtnl_addr_get_flags(read);
+  return Address{.address = {*address, header->ifa_prefixlen},
+                 .tentative = (flags & IFA_F_TENTATIVE) != 0,
+                 .dad_failed = (flags & IFA_F_DADFAILED) != 0,
+                 .permanent = (flags & IFA_F_PERMANENT) != 0,
+                 .scope = header->ifa_scope};
 }
 
 }  // namespace linnet::netlink

@@ -6,11 +6,13 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 
+#include "base/error.h"
 #include "base/text.h"
-#include "netlink/message.h"
-#include "netlink/parse.h"
+#include "netlink/internal/attributes.h"
+#include "netlink/internal/parse.h"
 
 namespace linnet::netlink {
 
@@ -23,38 +25,65 @@ constexpr std::uint32_t kMatchDestination = 1U << 1U;
 constexpr std::uint32_t kMatchProtocol = 1U << 3U;
 constexpr std::uint32_t kMatchDestinationPort = 1U << 5U;
 
-Message conntrack_message(int type, int flags, Family family) {
-  nfgenmsg header{};
-  header.nfgen_family = family == Family::kIpv4 ? AF_INET : AF_INET6;
-  header.version = NFNETLINK_V0;
-  Message message(NFNL_SUBSYS_CTNETLINK << 8 | type, flags);
-  message.header(header);
-  return message;
-}
+// One message to ctnetlink. Its room is that of the largest: two tuples of IPv6 and a filter.
+class ConntrackMessage {
+ public:
+  ConntrackMessage(int type, int flags, Family family) : header_(mnl_nlmsg_put_header(room_.data())) {
+    header_->nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8 | type);
+    header_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    auto* const about =
+        static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header_, sizeof(nfgenmsg)));
+    about->nfgen_family = family == Family::kIpv4 ? AF_INET : AF_INET6;
+    about->version = NFNETLINK_V0;
+  }
+  ConntrackMessage(const ConntrackMessage&) = delete;
+  ConntrackMessage& operator=(const ConntrackMessage&) = delete;
 
-void put_port(Message& message, int attribute, std::uint16_t port) {
-  const unsigned char bytes[] = {static_cast<unsigned char>(port >> 8U),
-                                 static_cast<unsigned char>(port)};
-  message.bytes(attribute, bytes);
-}
+  void put(int attribute, std::span<const unsigned char> value) {
+    if (!mnl_attr_put_check(header_, room_.size(), static_cast<std::uint16_t>(attribute),
+                            value.size(), value.data())) {
+      throw SystemError(EMSGSIZE, "write a request to connection tracking");
+    }
+  }
+  template <typename T>
+  void put_value(int attribute, T value) {
+    put(attribute, {reinterpret_cast<const unsigned char*>(&value), sizeof value});
+  }
+  template <typename Fill>
+  void nest(int attribute, Fill&& fill) {
+    nlattr* const start =
+        mnl_attr_nest_start_check(header_, room_.size(), static_cast<std::uint16_t>(attribute));
+    if (start == nullptr) {
+      throw SystemError(EMSGSIZE, "write a request to connection tracking");
+    }
+    fill();
+    mnl_attr_nest_end(header_, start);
+  }
 
-void put_tuple(Message& message, int attribute, const FlowTuple& tuple) {
+  [[nodiscard]] const nlmsghdr* get() const { return header_; }
+
+ private:
+  alignas(nlmsghdr) std::array<unsigned char, 1024> room_{};
+  nlmsghdr* header_;
+};
+
+void put_tuple(ConntrackMessage& message, int attribute, const FlowTuple& tuple) {
   const bool ipv4 = tuple.source.is_ipv4();
-  message.nest(attribute | NLA_F_NESTED, [&] {
-    message.nest(CTA_TUPLE_IP | NLA_F_NESTED, [&] {
-      message.address(ipv4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, tuple.source);
-      message.address(ipv4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, tuple.destination);
+  message.nest(attribute, [&] {
+    message.nest(CTA_TUPLE_IP, [&] {
+      message.put(ipv4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, tuple.source.bytes());
+      message.put(ipv4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, tuple.destination.bytes());
     });
-    message.nest(CTA_TUPLE_PROTO | NLA_F_NESTED, [&] {
-      message.u8(CTA_PROTO_NUM, tuple.protocol);
-      put_port(message, CTA_PROTO_SRC_PORT, tuple.source_port);
-      put_port(message, CTA_PROTO_DST_PORT, tuple.destination_port);
+    message.nest(CTA_TUPLE_PROTO, [&] {
+      message.put_value(CTA_PROTO_NUM, tuple.protocol);
+      message.put_value(CTA_PROTO_SRC_PORT, htons(tuple.source_port));
+      message.put_value(CTA_PROTO_DST_PORT, htons(tuple.destination_port));
     });
   });
 }
 
 // The kernel compares what the flags name; the rest of the tuples only has to be well-formed.
-void put_filter(Message& message, const FlowFilter& filter) {
+void put_filter(ConntrackMessage& message, const FlowFilter& filter) {
   const IpAddress any = IpAddress::unspecified(filter.family);
   const FlowTuple original{.source = any,
                            .destination = filter.original_destination.value_or(any),
@@ -77,9 +106,9 @@ void put_filter(Message& message, const FlowFilter& filter) {
   }
   put_tuple(message, CTA_TUPLE_ORIG, original);
   put_tuple(message, CTA_TUPLE_REPLY, reply);
-  message.nest(CTA_FILTER | NLA_F_NESTED, [&] {
-    message.u32(CTA_FILTER_ORIG_FLAGS, original_flags);
-    message.u32(CTA_FILTER_REPLY_FLAGS, reply_flags);
+  message.nest(CTA_FILTER, [&] {
+    message.put_value(CTA_FILTER_ORIG_FLAGS, original_flags);
+    message.put_value(CTA_FILTER_REPLY_FLAGS, reply_flags);
   });
 }
 
@@ -119,7 +148,8 @@ bool matches(const Flow& flow, const FlowFilter& filter) {
 }  // namespace
 
 std::optional<Flow> parse_flow(const nlmsghdr* message, Family family) {
-  if (header_of<nfgenmsg>(message, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) == nullptr) {
+  if (message->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
+      mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg)) {
     return std::nullopt;
   }
   const Attributes<CTA_MAX> attributes(message, sizeof(nfgenmsg));
@@ -137,10 +167,10 @@ std::optional<Flow> parse_flow(const nlmsghdr* message, Family family) {
 ConntrackSocket::ConntrackSocket() : socket_(NETLINK_NETFILTER) {}
 
 std::vector<ConntrackSocket::Entry> ConntrackSocket::list_entries(const FlowFilter& filter) {
-  Message question = conntrack_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, filter.family);
+  ConntrackMessage question(IPCTNL_MSG_CT_GET, NLM_F_DUMP, filter.family);
   put_filter(question, filter);
   Batch batch;
-  batch.append(question, "list tracked connections", Batch::Answer::kDump);
+  batch.append(question.get(), "list tracked connections", Batch::Answer::kDump);
   std::vector<Entry> entries;
   try {
     socket_.dump(
@@ -183,16 +213,13 @@ std::size_t ConntrackSocket::remove_flows(const FlowFilter& filter,
     if (!wanted(flow)) {
       continue;
     }
-    Message message = conntrack_message(IPCTNL_MSG_CT_DELETE, 0, filter.family);
-    message.bytes(CTA_TUPLE_ORIG | NLA_F_NESTED, original);
-    message.be32(CTA_ID, flow.id);
+    ConntrackMessage message(IPCTNL_MSG_CT_DELETE, 0, filter.family);
+    message.put(CTA_TUPLE_ORIG | NLA_F_NESTED, original);
+    message.put_value(CTA_ID, htonl(flow.id));
     if (flow.zone != 0) {
-      put_port(message, CTA_ZONE, flow.zone);
+      message.put_value(CTA_ZONE, htons(flow.zone));
     }
-    batch.append(message, concat("forget a connection to ", flow.original.destination.text()));
-  }
-  if (batch.empty()) {
-    return 0;
+    batch.append(message.get(), concat("forget a connection to ", flow.original.destination.text()));
   }
   std::size_t removed = 0;
   const std::vector<Ack> acks = socket_.exchange(batch);

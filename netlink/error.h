@@ -28,4 +28,11 @@ class Error : public SystemError {
   std::string extack_;
 };
 
+// The kernel may have done all, some or nothing of what was asked: its answer did not arrive. Thrown by
+// Socket::exchange() alone.
+class AnswerLost : public SystemError {
+ public:
+  AnswerLost(int code, std::string_view what) : SystemError(code, what) {}
+};
+
 }  // namespace linnet::netlink

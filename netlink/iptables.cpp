@@ -1,8 +1,6 @@
 #include "netlink/iptables.h"
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/xt_comment.h>
 #include <linux/netfilter/xt_conntrack.h>
 
@@ -11,15 +9,16 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "netlink/match.h"
 
 namespace linnet::netlink::iptables {
 
 namespace {
 
 template <typename Info>
-nft::Expression match_of(std::string name, std::uint32_t revision, const Info& info) {
+nft::Expressions match_of(std::string name, std::uint32_t revision, const Info& info) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(&info);
-  return nft::XtablesMatch{std::move(name), revision, {bytes, bytes + sizeof info}};
+  return {nft::XtablesMatch{std::move(name), revision, {bytes, bytes + sizeof info}}};
 }
 
 }  // namespace
@@ -29,15 +28,12 @@ nft::Table filter_table(Family family) {
           .name = "filter"};
 }
 
-std::vector<nft::Expression> match_address(Side side, const IpAddress& address) {
-  const auto length = static_cast<std::uint32_t>(address.bytes().size());
-  const std::uint32_t source = address.is_ipv4() ? 12 : 8;
-  return {nft::PayloadLoad{NFT_PAYLOAD_NETWORK_HEADER,
-                           side == Side::kSource ? source : source + length, length},
-          nft::Compare{true, {address.bytes().begin(), address.bytes().end()}}};
+nft::Expressions match_address(Side side, const IpAddress& address) {
+  return side == Side::kSource ? nft::match::source_is(address)
+                               : nft::match::destination_is(address);
 }
 
-nft::Expression match_established() {
+nft::Expressions match_established() {
   xt_conntrack_mtinfo3 info{};
   info.match_flags = XT_CONNTRACK_STATE;
   info.state_mask =
@@ -45,16 +41,17 @@ nft::Expression match_established() {
   return match_of("conntrack", 3, info);
 }
 
-nft::Expression match_comment(std::string_view text) {
+nft::Expressions match_comment(std::string_view text) {
   xt_comment_info info{};
   std::ranges::copy(text.substr(0, sizeof info.comment - 1), info.comment);
   return match_of("comment", 0, info);
 }
 
-nft::NewRule rule(std::string chain, std::vector<nft::Expression> matches, nft::Verdict verdict) {
-  matches.emplace_back(nft::Counter{});
-  matches.emplace_back(std::move(verdict));
-  return {.chain = std::move(chain), .expressions = std::move(matches), .comment = {}};
+nft::NewRule rule(std::string chain, std::initializer_list<nft::Expressions> matches,
+                  const nft::Expressions& verdict) {
+  return {.chain = std::move(chain),
+          .expressions = nft::phrases({nft::phrases(matches), {nft::Counter{}}, verdict}),
+          .comment = {}};
 }
 
 std::vector<std::string> legacy_tables(Family family) {

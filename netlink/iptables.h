@@ -2,7 +2,7 @@
 // Source: linux/netfilter/nf_tables_compat.h, linux/netfilter/xt_conntrack.h, iptables-nft.
 #pragma once
 
-#include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -16,17 +16,17 @@ namespace linnet::netlink::iptables {
 
 // -s or -d of a single address.
 enum class Side { kSource, kDestination };
-[[nodiscard]] std::vector<nft::Expression> match_address(Side side, const IpAddress& address);
+[[nodiscard]] nft::Expressions match_address(Side side, const IpAddress& address);
 
 // -m conntrack --ctstate RELATED,ESTABLISHED
-[[nodiscard]] nft::Expression match_established();
+[[nodiscard]] nft::Expressions match_established();
 
 // -m comment --comment TEXT, at most 255 bytes of it.
-[[nodiscard]] nft::Expression match_comment(std::string_view text);
+[[nodiscard]] nft::Expressions match_comment(std::string_view text);
 
 // A rule of these matches that ends in `verdict`, with the counter that every rule of iptables has.
-[[nodiscard]] nft::NewRule rule(std::string chain, std::vector<nft::Expression> matches,
-                                nft::Verdict verdict);
+[[nodiscard]] nft::NewRule rule(std::string chain, std::initializer_list<nft::Expressions> matches,
+                                const nft::Expressions& verdict);
 
 // Names of tables that the legacy iptables has made in this namespace, which nf_tables does not show.
 [[nodiscard]] std::vector<std::string> legacy_tables(Family family);

@@ -17,8 +17,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "netlink/message.h"
-#include "netlink/parse.h"
+#include "netlink/internal/attributes.h"
+#include "netlink/internal/parse.h"
 
 namespace linnet::netlink {
 
@@ -61,10 +61,11 @@ bool has_socket(int process, const std::string& link) {
 }  // namespace
 
 std::optional<Listener> parse_listener(const nlmsghdr* message, std::uint8_t protocol) {
-  const auto* header = header_of<inet_diag_msg>(message, SOCK_DIAG_BY_FAMILY);
-  if (header == nullptr) {
+  if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+      mnl_nlmsg_get_payload_len(message) < sizeof(inet_diag_msg)) {
     return std::nullopt;
   }
+  const auto* header = static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(message));
   const bool ipv4 = header->idiag_family == AF_INET;
   const auto* bytes = reinterpret_cast<const unsigned char*>(header->id.idiag_src);
   const auto address = IpAddress::from_bytes({bytes, ipv4 ? std::size_t{4} : std::size_t{16}});
@@ -89,12 +90,16 @@ ListenerSocket::ListenerSocket() : socket_(NETLINK_SOCK_DIAG) {}
 std::vector<Listener> ListenerSocket::list(std::uint8_t protocol) {
   std::vector<Listener> all;
   for (const std::uint8_t family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
-    inet_diag_req_v2 header{};
-    header.sdiag_family = family;
-    header.sdiag_protocol = protocol;
-    header.idiag_states = 1U << (protocol == IPPROTO_UDP ? kClose : kListen);
-    Message question(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
-    question.header(header);
+    alignas(nlmsghdr) std::array<unsigned char, 128> room{};
+    nlmsghdr* const question = mnl_nlmsg_put_header(room.data());
+    question->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    static_assert(NLMSG_HDRLEN + sizeof(inet_diag_req_v2) <= room.size());
+    auto* const about = static_cast<inet_diag_req_v2*>(
+        mnl_nlmsg_put_extra_header(question, sizeof(inet_diag_req_v2)));
+    about->sdiag_family = family;
+    about->sdiag_protocol = protocol;
+    about->idiag_states = 1U << (protocol == IPPROTO_UDP ? kClose : kListen);
     Batch batch;
     batch.append(question, "list listening sockets", Batch::Answer::kDump);
     std::vector<Listener> found;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/ip_address.h"
-#include "netlink/socket.h"
+#include "netlink/conversation.h"
 
 namespace linnet::netlink {
 

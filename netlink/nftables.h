@@ -8,12 +8,14 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
-#include "netlink/socket.h"
+#include "netlink/conversation.h"
+#include "netlink/expression.h"
 
 namespace linnet::netlink::nft {
+
+class MessageBuffer;
 
 // NFPROTO_*.
 enum class TableFamily : std::uint8_t { kInet = 1, kIp = 2, kBridge = 7, kIp6 = 10 };
@@ -24,12 +26,32 @@ struct Table {
   std::string name;
 };
 
+// Where packets enter a base chain. The numbers are those of every family here (NF_INET_*, NF_BR_*).
+enum class Hook : std::uint32_t { kPrerouting, kInput, kForward, kOutput, kPostrouting };
+
+// Base chains of one hook run by their priority, the lowest first. The names are those of nft(8).
+namespace priority {
+inline constexpr std::int32_t kRaw = -300;
+inline constexpr std::int32_t kDestinationNat = -100;
+inline constexpr std::int32_t kFilter = 0;
+inline constexpr std::int32_t kSourceNat = 100;
+inline constexpr std::int32_t kBridgeDestinationNat = -300;
+}  // namespace priority
+
+// What becomes of packets that no rule of a base chain decides about.
+enum class Policy { kAccept, kDrop };
+
+// Bytes of an interface's name as a key, with at least one zero at the end (IFNAMSIZ).
+inline constexpr std::size_t kIfnameLength = 16;
+// Bytes of a comment; a longer one is cut off.
+inline constexpr std::size_t kLongestComment = 127;
+
 // A base chain when `type` is given, else a chain that others jump to.
 struct NewChain {
   std::string name;
-  std::string type;        // "nat", "filter"; empty: not a base chain
-  std::uint32_t hook = 0;  // NF_INET_*, NF_BR_*
-  std::int32_t priority = 0;
+  std::string type;  // "nat", "filter"; empty: not a base chain
+  Hook hook = Hook::kPrerouting;
+  std::int32_t priority = priority::kFilter;
   bool exclusive = false;  // EEXIST when it is there already
 };
 
@@ -61,77 +83,10 @@ struct Element {
   friend bool operator==(const Element&, const Element&) = default;
 };
 
-// Expressions of a rule, in the kernel's own vocabulary. What loads writes a register, register 1 unless told
-// otherwise; everything else reads register 1. Register 1 has 16 bytes; kRegister32 and the following
-// seven numbers name the same space, and what lies behind it, in steps of 4 bytes, which is how the
-// fields of a concatenation are put side by side.
-inline constexpr std::uint32_t kRegister32 = 8;  // NFT_REG32_00
-
-struct MetaLoad {
-  std::uint32_t key = 0;  // NFT_META_*
-  std::uint32_t into_register = 1;
-};
-struct PayloadLoad {
-  std::uint32_t base = 0;  // NFT_PAYLOAD_*
-  std::uint32_t offset = 0;
-  std::uint32_t length = 0;
-  std::uint32_t into_register = 1;
-};
-// What a routing lookup says: with NFT_FIB_RESULT_ADDRTYPE the type (RTN_*, host order) of an address.
-struct FibLoad {
-  std::uint32_t result = 0;  // NFT_FIB_RESULT_*
-  std::uint32_t flags = 0;   // NFTA_FIB_F_*: which address, with which interface
-};
-// What connection tracking knows of the packet's flow (NFT_CT_*), in host order.
-struct ConntrackLoad {
-  std::uint32_t key = 0;
-};
-// Keeps the bits of `mask`, then inverts those of `flip` (empty: none).
-struct Mask {
-  std::vector<unsigned char> mask;
-  std::vector<unsigned char> flip = {};
-};
-struct Compare {
-  bool equal = true;
-  std::vector<unsigned char> value;
-};
-struct InSet {
-  std::string set;
-};
-// The rule goes on where the map has the key, with its data in register 1.
-struct MapLookup {
-  std::string map;
-};
-// Writes register 1 to the packet: NFT_META_MARK.
-struct MetaStore {
-  std::uint32_t key = 0;
-};
-struct Masquerade {};
-// Address and port come from registers.
-struct DestinationNat {
-  std::uint8_t family = 0;  // NFPROTO_*
-  std::uint32_t address_register = 1;
-  std::uint32_t port_register = 0;  // 0: the port stays
-};
-struct Verdict {
-  std::int32_t code = 0;  // NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO
-  std::string chain;      // of a jump or goto
-};
-// A match of iptables; `info` is its structure in the kernel.
-struct XtablesMatch {
-  std::string name;
-  std::uint32_t revision = 0;
-  std::vector<unsigned char> info;
-};
-struct Counter {};
-using Expression =
-    std::variant<MetaLoad, PayloadLoad, FibLoad, Mask, Compare, InSet, MapLookup, Masquerade,
-                 DestinationNat, Verdict, ConntrackLoad, MetaStore, XtablesMatch, Counter>;
-
 struct NewRule {
   std::string chain;
-  std::vector<Expression> expressions;
-  std::string comment;
+  Expressions expressions;  // match.h
+  std::string comment = {};
 };
 
 // A rule as the kernel lists it: enough to recognise and delete it.
@@ -167,10 +122,11 @@ class Transaction {
   // Added when missing; the one of a set that is there keeps its comment.
   void ensure_element(const Table& table, const std::string& set, const Element& element);
   void remove_element(const Table& table, const std::string& set, const Element& element);
-  // As many messages as it takes, some hundred elements each.
-  void add_elements(const Table& table, const std::string& set, std::span<const Element> elements);
-  void remove_elements(const Table& table, const std::string& set,
-                       std::span<const Element> elements);
+  // Many at a time, in as few messages as it takes. As add_element(), ensure_element(), remove_element().
+  using Elements = std::span<const Element* const>;
+  void add_elements(const Table& table, const std::string& set, Elements elements);
+  void ensure_elements(const Table& table, const std::string& set, Elements elements);
+  void remove_elements(const Table& table, const std::string& set, Elements elements);
   void remove_rule(const Table& table, const std::string& chain, std::uint64_t handle);
   void flush_chain(const Table& table, const std::string& chain);
   void remove_chain(const Table& table, const std::string& chain);
@@ -179,10 +135,11 @@ class Transaction {
 
  private:
   friend class NftSocket;
-  void append(const Message& message, std::string what);
+  void append(const MessageBuffer& message, std::string what);
   void put_rule(int flags, const Table& table, const NewRule& rule);
   void change_elements(int type, int flags, const Table& table, const std::string& set,
-                       std::span<const Element> elements);
+                       Elements elements);
+  Batch finish() &&;
   Batch batch_;
   std::size_t changes_ = 0;
   std::uint32_t next_set_id_ = 1;
@@ -194,7 +151,8 @@ class NftSocket {
   // In the namespace the calling thread is in.
   NftSocket();
 
-  // The first refusal (ok when all was done). Throws SystemError when the conversation breaks.
+  // The first refusal (ok when all was done). Nothing is sent for an empty transaction. Throws SystemError when the
+  // conversation breaks; AnswerLost among it says that the kernel may have done all of it.
   [[nodiscard]] Ack commit(Transaction transaction);
   // As commit, but a refusal is an Error that names the change.
   void execute(Transaction transaction);
@@ -202,24 +160,27 @@ class NftSocket {
   // Whether each of the chains is there, in one round trip.
   [[nodiscard]] std::vector<bool> have_chains(
       const std::vector<std::pair<Table, std::string>>& chains);
-  // What becomes of packets that no rule of a base chain decides about: NF_ACCEPT or NF_DROP. Absent when
-  // there is no such chain, or when it is no base chain.
-  [[nodiscard]] std::optional<std::uint32_t> find_policy(const Table& table,
-                                                         const std::string& chain);
+  // Absent when there is no such chain, or when it is no base chain.
+  [[nodiscard]] std::optional<Policy> find_policy(const Table& table, const std::string& chain);
   [[nodiscard]] std::vector<Rule> list_rules(const Table& table, const std::string& chain);
   [[nodiscard]] std::vector<std::string> list_sets(const Table& table);
   [[nodiscard]] std::vector<Element> list_elements(const Table& table, const std::string& set);
   // The element with that key, absent when there is none.
   [[nodiscard]] std::optional<Element> find_element(const Table& table, const std::string& set,
                                                     const std::vector<unsigned char>& key);
-  // The same for many, in their order, a round trip for some dozens.
+  // The same for many, in their order: one round trip for some dozens, and a dump of each set that more than a thousand
+  // keys are of.
   [[nodiscard]] std::vector<std::optional<Element>> find_elements(const Table& table,
                                                                   std::span<const ElementKey> keys);
 
  private:
-  void dump(const Message& question, std::string what,
+  void dump(const MessageBuffer& question, std::string what,
             const std::function<void(const nlmsghdr*)>& receiver,
             const std::function<void()>& restart);
+  // Asks for the keys at `positions`, in one datagram.
+  void ask_for_elements(const Table& table, std::span<const ElementKey> keys,
+                        std::span<const std::size_t> positions,
+                        std::vector<std::optional<Element>>& found);
   Socket socket_;
 };
 

@@ -3,7 +3,6 @@
 #include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
-#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -14,35 +13,51 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <iterator>
 
 #include "base/text.h"
-#include "netlink/message.h"
-#include "netlink/parse.h"
+#include "netlink/internal/libnl.h"
+#include "netlink/internal/parse.h"
 
 namespace linnet::netlink {
 
 namespace {
 
-Message link_question(int index, std::string_view name, int flags = 0) {
-  ifinfomsg header{};
-  header.ifi_index = index;
-  Message message(RTM_GETLINK, flags);
-  message.header(header);
-  if (!name.empty()) {
-    message.text(IFLA_IFNAME, name);
+nl::Message link_question(int index, std::string_view name) {
+  const std::string terminated(name);
+  nl::Message message = nl::build_message("ask for a link", [&](nl_msg** built) {
+    return rtnl_link_build_get_request(index, index > 0 ? nullptr : terminated.c_str(), built);
+  });
+  // libnl asks for virtual functions. Statistics are most of an answer, and nobody here reads either.
+  nlattr* mask = nlmsg_find_attr(nlmsg_hdr(message.get()), sizeof(ifinfomsg), IFLA_EXT_MASK);
+  const std::uint32_t wanted = RTEXT_FILTER_SKIP_STATS;
+  if (mask == nullptr || nla_len(mask) != sizeof wanted) {
+    throw SystemError(EINVAL, "ask for a link without its statistics");
   }
-  // Statistics are most of an answer and nobody here reads them.
-  message.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  std::memcpy(nla_data(mask), &wanted, sizeof wanted);
   return message;
 }
 
-Message route_question(unsigned char family) {
+nl::Message links_question() {
+  nl::Message question = nl::make_message(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  nl::put_u32(question, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return question;
+}
+
+nl::Message routes_question(unsigned char family) {
   rtmsg header{};
   header.rtm_family = family;
-  Message question(RTM_GETROUTE, NLM_F_DUMP);
-  question.header(header);
-  return question;
+  return nl::make_message(RTM_GETROUTE, NLM_F_DUMP, header);
+}
+
+// What was read of an answer; an answer that cannot be read must not pass for one that says "there is none".
+template <typename T>
+T readable(std::optional<T> read, const std::string& what) {
+  if (!read) {
+    throw SystemError(EBADMSG, what);
+  }
+  return *std::move(read);
 }
 
 // For an ioctl(2) of netdevice(7). Absent for a name that no link can have.
@@ -59,12 +74,16 @@ std::optional<ifreq> request_about(std::string_view name) {
 
 RouteSocket::RouteSocket() : socket_(NETLINK_ROUTE) {}
 
-std::optional<Link> RouteSocket::ask_link(const Message& question, std::string what) {
+std::optional<Link> RouteSocket::ask_link(int index, std::string_view name) {
   Batch batch;
-  batch.append(question, std::move(what), Batch::Answer::kObject);
+  nl::append(batch, link_question(index, name),
+             index != 0 ? concat("look up link ", index) : concat("look up link ", name),
+             Batch::Answer::kObject);
   std::optional<Link> link;
-  const std::vector<Ack> acks = socket_.exchange(
-      batch, [&](std::size_t, const nlmsghdr* message) { link = parse_link(message); });
+  const std::vector<Ack> acks =
+      socket_.exchange(batch, [&](std::size_t, const nlmsghdr* message) {
+        link = readable(parse_link(message), batch.what(0));
+      });
   if (acks[0].error == ENODEV) {
     return std::nullopt;
   }
@@ -75,11 +94,12 @@ std::optional<Link> RouteSocket::ask_link(const Message& question, std::string w
 }
 
 std::optional<Link> RouteSocket::find_link(std::string_view name) {
-  return ask_link(link_question(0, name), concat("look up link ", name));
+  return ask_link(0, name);
 }
 
 std::optional<Link> RouteSocket::find_link(int index) {
-  return ask_link(link_question(index, {}), concat("look up link ", index));
+  // No link has another number, and to libnl 0 means that there is a name.
+  return index > 0 ? ask_link(index, {}) : std::nullopt;
 }
 
 Link RouteSocket::get_link(std::string_view name) {
@@ -109,12 +129,14 @@ bool RouteSocket::is_running(std::string_view name) {
 std::vector<std::optional<Link>> RouteSocket::find_links(std::span<const std::string> names) {
   Batch batch;
   for (const std::string& name : names) {
-    batch.append(link_question(0, name), concat("look up link ", name), Batch::Answer::kObject);
+    nl::append(batch, link_question(0, name), concat("look up link ", name),
+               Batch::Answer::kObject);
   }
   std::vector<std::optional<Link>> links(names.size());
-  const std::vector<Ack> acks = socket_.exchange(
-      batch,
-      [&](std::size_t request, const nlmsghdr* message) { links[request] = parse_link(message); });
+  const std::vector<Ack> acks =
+      socket_.exchange(batch, [&](std::size_t request, const nlmsghdr* message) {
+        links[request] = readable(parse_link(message), batch.what(request));
+      });
   for (std::size_t i = 0; i < acks.size(); ++i) {
     if (!acks[i].ok() && acks[i].error != ENODEV) {
       throw Error(acks[i], batch.what(i));
@@ -123,35 +145,33 @@ std::vector<std::optional<Link>> RouteSocket::find_links(std::span<const std::st
   return links;
 }
 
-std::vector<Link> RouteSocket::dump_links(const Message& question) {
+std::vector<Link> RouteSocket::dump_links(const nlmsghdr* question) {
   Batch batch;
   batch.append(question, "list links", Batch::Answer::kDump);
   std::vector<Link> found;
   socket_.dump(
       batch, [&] { found.clear(); },
       [&](std::size_t, const nlmsghdr* message) {
-        if (std::optional<Link> link = parse_link(message)) {
-          found.push_back(*std::move(link));
-        }
+        found.push_back(readable(parse_link(message), batch.what(0)));
       });
   return found;
 }
 
 // Kernels without filtered dumps give every link.
 std::vector<Link> RouteSocket::links(int master) {
-  Message question = link_question(0, {}, NLM_F_DUMP);
+  const nl::Message question = links_question();
   if (master != 0) {
-    question.u32(IFLA_MASTER, static_cast<std::uint32_t>(master));
+    nl::put_u32(question, IFLA_MASTER, static_cast<std::uint32_t>(master));
   }
-  std::vector<Link> found = dump_links(question);
+  std::vector<Link> found = dump_links(nlmsg_hdr(question.get()));
   std::erase_if(found, [&](const Link& link) { return master != 0 && link.master != master; });
   return found;
 }
 
 std::vector<Link> RouteSocket::links_of_kind(std::string_view kind) {
-  Message question = link_question(0, {}, NLM_F_DUMP);
-  question.nest(IFLA_LINKINFO, [&] { question.text(IFLA_INFO_KIND, kind); });
-  std::vector<Link> found = dump_links(question);
+  const nl::Message question = links_question();
+  nl::put_nested_text(question, IFLA_LINKINFO, IFLA_INFO_KIND, std::string(kind));
+  std::vector<Link> found = dump_links(nlmsg_hdr(question.get()));
   // A kernel that has no such driver cannot filter by it.
   std::erase_if(found, [&](const Link& link) { return link.kind != kind; });
   return found;
@@ -160,10 +180,8 @@ std::vector<Link> RouteSocket::links_of_kind(std::string_view kind) {
 std::vector<Address> RouteSocket::addresses(int link) {
   ifaddrmsg header{};
   header.ifa_index = static_cast<unsigned>(link);
-  Message question(RTM_GETADDR, NLM_F_DUMP);
-  question.header(header);
   Batch batch;
-  batch.append(question, concat("list addresses of link ", link), Batch::Answer::kDump);
+  nl::append(batch, nl::make_message(RTM_GETADDR, NLM_F_DUMP, header), concat("list addresses of link ", link), Batch::Answer::kDump);
   std::vector<Address> found;
   socket_.dump(
       batch, [&] { found.clear(); },
@@ -175,7 +193,7 @@ std::vector<Address> RouteSocket::addresses(int link) {
   return found;
 }
 
-std::vector<Route> RouteSocket::dump_routes(const Message& question) {
+std::vector<Route> RouteSocket::dump_routes(const nlmsghdr* question) {
   Batch batch;
   batch.append(question, "list routes", Batch::Answer::kDump);
   std::vector<Route> found;
@@ -191,11 +209,11 @@ std::vector<Route> RouteSocket::dump_routes(const Message& question) {
 std::vector<Route> RouteSocket::routes(int link) {
   std::vector<Route> found;
   for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
-    Message question = route_question(family);
+    const nl::Message question = routes_question(family);
     if (link != 0) {
-      question.u32(RTA_OIF, static_cast<std::uint32_t>(link));
+      nl::put_u32(question, RTA_OIF, static_cast<std::uint32_t>(link));
     }
-    std::ranges::copy_if(dump_routes(question), std::back_inserter(found),
+    std::ranges::copy_if(dump_routes(nlmsg_hdr(question.get())), std::back_inserter(found),
                          [&](const Route& route) { return link == 0 || route.link == link; });
   }
   return found;
@@ -206,10 +224,9 @@ std::vector<Rule> RouteSocket::rules() {
   for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
     fib_rule_hdr header{};
     header.family = family;
-    Message question(RTM_GETRULE, NLM_F_DUMP);
-    question.header(header);
     Batch batch;
-    batch.append(question, "list rules", Batch::Answer::kDump);
+    nl::append(batch, nl::make_message(RTM_GETRULE, NLM_F_DUMP, header), "list rules",
+               Batch::Answer::kDump);
     const std::size_t before = found.size();
     socket_.dump(
         batch, [&] { found.resize(before); },
@@ -224,9 +241,9 @@ std::vector<Rule> RouteSocket::rules() {
 
 std::optional<Route> RouteSocket::find_default_route() {
   for (const unsigned char family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
-    Message question = route_question(family);
-    question.u32(RTA_TABLE, RT_TABLE_MAIN);
-    std::vector<Route> routes = dump_routes(question);
+    const nl::Message question = routes_question(family);
+    nl::put_u32(question, RTA_TABLE, RT_TABLE_MAIN);
+    std::vector<Route> routes = dump_routes(nlmsg_hdr(question.get()));
     std::erase_if(routes, [](const Route& route) {
       return !route.dst.is_default_route() || route.link == 0 || route.table != RT_TABLE_MAIN;
     });
@@ -242,11 +259,11 @@ std::optional<RouteLookup> RouteSocket::look_up_route(const IpAddress& destinati
   rtmsg header{};
   header.rtm_family = destination.is_ipv4() ? AF_INET : AF_INET6;
   header.rtm_dst_len = static_cast<unsigned char>(destination.bits());
-  Message question(RTM_GETROUTE, 0);
-  question.header(header).address(RTA_DST, destination);
+  const std::string what = concat("look up the route to ", destination.text());
+  const nl::Message question = nl::make_message(RTM_GETROUTE, 0, header);
+  nl::require(nla_put_addr(question.get(), RTA_DST, nl::to_bytes(destination).get()), what);
   Batch batch;
-  batch.append(question, concat("look up the route to ", destination.text()),
-               Batch::Answer::kObject);
+  nl::append(batch, question, what, Batch::Answer::kObject);
   std::optional<RouteLookup> found;
   const std::vector<Ack> acks = socket_.exchange(
       batch, [&](std::size_t, const nlmsghdr* message) { found = parse_route_lookup(message); });
@@ -260,10 +277,10 @@ std::optional<RouteLookup> RouteSocket::look_up_route(const IpAddress& destinati
 std::vector<Vlan> RouteSocket::vlans(int port_index) {
   ifinfomsg header{};
   header.ifi_family = AF_BRIDGE;
-  Message question(RTM_GETLINK, NLM_F_DUMP);
-  question.header(header).u32(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
+  const nl::Message question = nl::make_message(RTM_GETLINK, NLM_F_DUMP, header);
+  nl::put_u32(question, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
   Batch batch;
-  batch.append(question, concat("list VLANs of port ", port_index), Batch::Answer::kDump);
+  nl::append(batch, question, concat("list VLANs of port ", port_index), Batch::Answer::kDump);
   std::vector<Vlan> found;
   socket_.dump(
       batch, [&] { found.clear(); },
@@ -280,13 +297,14 @@ std::optional<Qdisc> RouteSocket::find_qdisc(int link, std::uint32_t parent) {
   header.tcm_parent = parent;
   // The kernel takes the answer for an announcement, which the asker gets when it wants an echo; where the
   // queueing discipline is built in there is an acknowledgement alone.
-  Message question(RTM_GETQDISC, NLM_F_ECHO);
-  question.header(header);
   Batch batch;
-  batch.append(question, concat("look up the queueing discipline of link ", link));
+  nl::append(batch, nl::make_message(RTM_GETQDISC, NLM_F_ECHO, header),
+             concat("look up the queueing discipline of link ", link));
   std::optional<Qdisc> found;
-  const std::vector<Ack> acks = socket_.exchange(
-      batch, [&](std::size_t, const nlmsghdr* message) { found = parse_qdisc(message); });
+  const std::vector<Ack> acks =
+      socket_.exchange(batch, [&](std::size_t, const nlmsghdr* message) {
+        found = readable(parse_qdisc(message), batch.what(0));
+      });
   if (!acks[0].ok() && acks[0].error != ENOENT && acks[0].error != ENODEV) {
     throw Error(acks[0], batch.what(0));
   }
@@ -303,10 +321,8 @@ std::vector<IngressFilter> RouteSocket::ingress_filters(int link) {
   tcmsg header{};
   header.tcm_ifindex = link;
   header.tcm_parent = TC_H_MAJ(TC_H_INGRESS);
-  Message question(RTM_GETTFILTER, NLM_F_DUMP);
-  question.header(header);
   Batch batch;
-  batch.append(question, concat("list filters of link ", link), Batch::Answer::kDump);
+  nl::append(batch, nl::make_message(RTM_GETTFILTER, NLM_F_DUMP, header), concat("list filters of link ", link), Batch::Answer::kDump);
   std::vector<IngressFilter> found;
   socket_.dump(
       batch, [&] { found.clear(); },
@@ -324,8 +340,8 @@ std::optional<Link> RouteSocket::try_create_veth(const NewVeth& veth) {
   if (!veth.alias.empty()) {
     change_link(batch, {.name = veth.name, .alias = veth.alias});
   }
-  batch.append(link_question(0, veth.name), concat("look up link ", veth.name),
-               Batch::Answer::kObject);
+  nl::append(batch, link_question(0, veth.name), concat("look up link ", veth.name),
+             Batch::Answer::kObject);
   std::optional<Link> link;
   const std::vector<Ack> acks = socket_.exchange(
       batch, [&](std::size_t, const nlmsghdr* message) { link = parse_link(message); });
@@ -341,6 +357,7 @@ std::optional<Link> RouteSocket::try_create_veth(const NewVeth& veth) {
     throw Error(acks[1], batch.what(1));
   }
   if (!link) {
+    remove_link_if_present(veth.name);
     throw SystemError(acks[last].error != 0 ? acks[last].error : EBADMSG, batch.what(last));
   }
   return link;

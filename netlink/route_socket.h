@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "netlink/address.h"
+#include "netlink/conversation.h"
 #include "netlink/link.h"
 #include "netlink/rule.h"
-#include "netlink/socket.h"
 #include "netlink/tc.h"
 
 namespace linnet::netlink {
@@ -65,8 +65,8 @@ class RouteSocket {
 
   // Makes the pair and returns its end in this namespace; absent when one of the names is taken. One
   // datagram: a caller that is killed leaves either nothing or a pair with its alias, which a link that
-  // has the name already gets, too. Throws SystemError, not Error, when the answer is lost: the pair may
-  // then be there.
+  // has the name already gets, too. Throws AnswerLost when the pair may be there; after any other
+  // exception there is none.
   [[nodiscard]] std::optional<Link> try_create_veth(const NewVeth& veth);
 
   // Removes and waits until the kernel has finished doing so (an RCU grace period, some milliseconds).
@@ -74,9 +74,10 @@ class RouteSocket {
   bool remove_link_if_present(std::string_view name);
 
  private:
-  [[nodiscard]] std::optional<Link> ask_link(const Message& question, std::string what);
-  [[nodiscard]] std::vector<Link> dump_links(const Message& question);
-  [[nodiscard]] std::vector<Route> dump_routes(const Message& question);
+  // By index, or by name when that is 0.
+  [[nodiscard]] std::optional<Link> ask_link(int index, std::string_view name);
+  [[nodiscard]] std::vector<Link> dump_links(const nlmsghdr* question);
+  [[nodiscard]] std::vector<Route> dump_routes(const nlmsghdr* question);
   [[nodiscard]] std::optional<Qdisc> find_qdisc(int link, std::uint32_t parent);
 
   Socket socket_;

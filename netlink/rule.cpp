@@ -5,29 +5,29 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
-#include "netlink/message.h"
-#include "netlink/parse.h"
-#include "netlink/socket.h"
+#include "netlink/conversation.h"
+#include "netlink/internal/libnl.h"
+#include "netlink/internal/parse.h"
 
 namespace linnet::netlink {
 
 namespace {
 
-Message rule_message(int type, int flags, const Rule& rule) {
-  fib_rule_hdr header{};
-  header.family = rule.source.is_ipv4() ? AF_INET : AF_INET6;
-  header.src_len = static_cast<unsigned char>(rule.source.prefix_length());
-  header.action = FR_ACT_TO_TBL;
-  Message message(type, flags);
-  message.header(header);
+using nl::RuleObject;
+
+RuleObject rule_object(const Rule& rule) {
+  RuleObject object = nl::own<RuleObject>(rtnl_rule_alloc());
+  rtnl_rule_set_family(object.get(), rule.source.is_ipv4() ? AF_INET : AF_INET6);
+  rtnl_rule_set_action(object.get(), FR_ACT_TO_TBL);
+  rtnl_rule_set_table(object.get(), rule.table);
   if (rule.source.prefix_length() != 0) {
-    message.address(FRA_SRC, rule.source.address());
+    nl::require(rtnl_rule_set_src(object.get(), nl::to_bytes(rule.source).get()),
+                "set a rule's source");
   }
-  message.u32(FRA_TABLE, rule.table);
   if (rule.priority != 0) {
-    message.u32(FRA_PRIORITY, rule.priority);
+    rtnl_rule_set_prio(object.get(), rule.priority);
   }
-  return message;
+  return object;
 }
 
 std::string describe(const Rule& rule) {
@@ -37,29 +37,47 @@ std::string describe(const Rule& rule) {
 }  // namespace
 
 void add_rule(Batch& batch, const Rule& rule) {
-  batch.append(rule_message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule),
-               concat("add ", describe(rule)));
+  const std::string what = concat("add ", describe(rule));
+  const RuleObject object = rule_object(rule);
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_rule_build_add_request(object.get(),
+                                                                           NLM_F_EXCL, message);
+                                      }),
+             what);
 }
 
 void remove_rule(Batch& batch, const Rule& rule) {
-  batch.append(rule_message(RTM_DELRULE, 0, rule), concat("remove ", describe(rule)));
+  const std::string what = concat("remove ", describe(rule));
+  const RuleObject object = rule_object(rule);
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_rule_build_delete_request(object.get(), 0,
+                                                                              message);
+                                      }),
+             what);
 }
 
 std::optional<Rule> parse_rule(const nlmsghdr* message) {
-  const auto* header = header_of<fib_rule_hdr>(message, RTM_NEWRULE);
+  const auto* header = nl::header_of<fib_rule_hdr>(message, RTM_NEWRULE);
   if (header == nullptr || header->action != FR_ACT_TO_TBL) {
     return std::nullopt;
   }
-  const Attributes<FRA_MAX> attributes(message, sizeof *header);
-  const IpAddress source = IpAddress::from_bytes(attributes.bytes(FRA_SRC))
-                               .value_or(IpAddress::unspecified(
-                                   header->family == AF_INET ? Family::kIpv4 : Family::kIpv6));
+  const nl::Object object = nl::parse(message);
+  if (!object) {
+    return std::nullopt;
+  }
+  auto* const read = reinterpret_cast<rtnl_rule*>(object.get());
+  const IpAddress source =
+      nl::to_ip_address(rtnl_rule_get_src(read))
+          .value_or(IpAddress::unspecified(header->family == AF_INET ? Family::kIpv4
+                                                                     : Family::kIpv6));
   if (header->src_len > source.bits()) {
     return std::nullopt;
   }
   return Rule{.source = {source, header->src_len},
-              .table = attributes.number<std::uint32_t>(FRA_TABLE).value_or(header->table),
-              .priority = attributes.number<std::uint32_t>(FRA_PRIORITY).value_or(0)};
+              .table = rtnl_rule_get_table(read),
+              .priority = rtnl_rule_get_prio(read)};
 }
 
 }  // namespace linnet::netlink

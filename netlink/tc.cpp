@@ -1,26 +1,32 @@
 #include "netlink/tc.h"
 
-#include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
+#include <netlink/attr.h>
+#include <netlink/errno.h>
+#include <netlink/route/act/mirred.h>
+#include <netlink/route/action.h>
+#include <netlink/route/cls/u32.h>
+#include <netlink/route/tc.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "base/text.h"
-#include "netlink/message.h"
-#include "netlink/parse.h"
-#include "netlink/socket.h"
+#include "netlink/conversation.h"
+#include "netlink/internal/libnl.h"
+#include "netlink/internal/libnl_gaps.h"
+#include "netlink/internal/parse.h"
 
 namespace linnet::netlink {
 
 namespace {
+
+using nl::QdiscObject;
 
 constexpr std::uint32_t kRootHandle = 0x10000;        // 1:
 constexpr std::uint32_t kIngressHandle = 0xffff0000;  // ffff:
@@ -31,47 +37,53 @@ constexpr std::uint64_t kTicksASecond = 15'625'000;
 // counts it in microseconds.
 constexpr std::uint32_t kRoundingTicks = 32;
 
-template <typename T>
-std::span<const unsigned char> bytes_of(const T& value) {
-  return {reinterpret_cast<const unsigned char*>(&value), sizeof value};
+// `kind` is left out where libnl would write options of its own for it.
+QdiscObject qdisc_object(int link, std::uint32_t parent, std::uint32_t handle,
+                         const char* kind = nullptr) {
+  QdiscObject object = nl::own<QdiscObject>(rtnl_qdisc_alloc());
+  rtnl_tc* const tc = TC_CAST(object.get());
+  rtnl_tc_set_ifindex(tc, link);
+  rtnl_tc_set_parent(tc, parent);
+  rtnl_tc_set_handle(tc, handle);
+  if (kind != nullptr) {
+    nl::require(rtnl_tc_set_kind(tc, kind), "name a queueing discipline");
+  }
+  return object;
 }
 
-tcmsg header_of_link(int link, std::uint32_t parent, std::uint32_t handle = 0) {
-  tcmsg header{};
-  header.tcm_family = AF_UNSPEC;
-  header.tcm_ifindex = link;
-  header.tcm_parent = parent;
-  header.tcm_handle = handle;
-  return header;
+void append_removal(Batch& batch, const QdiscObject& object, const std::string& what) {
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_qdisc_build_delete_request(object.get(),
+                                                                               message);
+                                      }),
+             what);
 }
 
 std::uint64_t ticks_of(std::uint32_t bytes, std::uint64_t rate) {
   return bytes * kTicksASecond / rate;
 }
 
-Message qdisc_message(int type, int flags, const tcmsg& header, std::string_view kind) {
-  Message message(type, flags);
-  message.header(header).text(TCA_KIND, kind);
-  return message;
+// Every packet is handed to the link `to`.
+nl::ActionObject redirect_object(int to) {
+  nl::ActionObject action = nl::own<nl::ActionObject>(rtnl_act_alloc());
+  constexpr std::string_view kWhat = "make an action that redirects";
+  nl::require(rtnl_tc_set_kind(TC_CAST(action.get()), "mirred"), kWhat);
+  nl::require(rtnl_mirred_set_action(action.get(), TCA_EGRESS_REDIR), kWhat);
+  nl::require(rtnl_mirred_set_policy(action.get(), TC_ACT_STOLEN), kWhat);
+  nl::require(rtnl_mirred_set_ifindex(action.get(), static_cast<std::uint32_t>(to)), kWhat);
+  return action;
 }
 
-TokenBucketState parse_token_bucket(std::span<const unsigned char> options) {
-  const Attributes<TCA_TBF_MAX> attributes(options);
-  const tc_tbf_qopt values = attributes.number<tc_tbf_qopt>(TCA_TBF_PARMS).value_or(tc_tbf_qopt{});
-  return {.rate = attributes.number<std::uint64_t>(TCA_TBF_RATE64).value_or(values.rate.rate),
-          .burst_ticks = values.buffer,
-          .limit = values.limit};
-}
-
-// The link that the first action hands every packet to.
-std::optional<int> parse_redirect(std::span<const unsigned char> actions) {
-  const Attributes<TCA_ACT_MAX> action(Attributes<1>(actions).bytes(1));
-  const Attributes<TCA_MIRRED_MAX> options(action.bytes(TCA_ACT_OPTIONS));
-  const std::optional<tc_mirred> mirred = options.number<tc_mirred>(TCA_MIRRED_PARMS);
-  if (action.text(TCA_ACT_KIND) != "mirred" || !mirred || mirred->eaction != TCA_EGRESS_REDIR) {
+// The link that the filter's first action hands every packet to.
+std::optional<int> redirection_of(rtnl_cls* filter) {
+  rtnl_act* const action = rtnl_u32_get_action(filter);  // still the filter's
+  const char* kind = action == nullptr ? nullptr : rtnl_tc_get_kind(TC_CAST(action));
+  if (kind == nullptr || std::string_view(kind) != "mirred" ||
+      rtnl_mirred_get_action(action) != TCA_EGRESS_REDIR) {
     return std::nullopt;
   }
-  return static_cast<int>(mirred->ifindex);
+  return static_cast<int>(rtnl_mirred_get_ifindex(action));
 }
 
 }  // namespace
@@ -95,99 +107,92 @@ TokenBucket as_token_bucket(const TokenBucketState& state) {
 
 void set_token_bucket(Batch& batch, int link, const TokenBucket& bucket,
                       std::string_view link_name) {
-  tc_tbf_qopt values{};
-  // A rate that needs more than 32 bits stands in an attribute of its own.
-  values.rate.rate = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(bucket.rate, std::numeric_limits<std::uint32_t>::max()));
-  values.rate.linklayer = TC_LINKLAYER_ETHERNET;
-  values.limit = bucket.limit;
-  values.buffer = static_cast<std::uint32_t>(ticks_of(bucket.burst, bucket.rate));
-  Message message = qdisc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
-                                  header_of_link(link, TC_H_ROOT, kRootHandle), "tbf");
-  message.nest(TCA_OPTIONS, [&] {
-    message.bytes(TCA_TBF_PARMS, bytes_of(values)).u32(TCA_TBF_BURST, bucket.burst);
-    if (bucket.rate > std::numeric_limits<std::uint32_t>::max()) {
-      message.bytes(TCA_TBF_RATE64, bytes_of(bucket.rate));
-    }
+  const std::string what = concat("limit ", link_name, " to ", bucket.rate,
+                                  " bytes per second with a burst of ", bucket.burst, " bytes");
+  const QdiscObject object = qdisc_object(link, TC_H_ROOT, kRootHandle);
+  const nl::Message message = nl::build_message(what, [&](nl_msg** built) {
+    return rtnl_qdisc_build_add_request(object.get(), NLM_F_CREATE | NLM_F_REPLACE, built);
   });
-  batch.append(message, concat("limit ", link_name, " to ", bucket.rate,
-                               " bytes a second with a burst of ", bucket.burst, " bytes"));
+  nl::require(nla_put_string(message.get(), TCA_KIND, "tbf"), what);
+  nl::add_token_bucket(message, bucket,
+                       static_cast<std::uint32_t>(ticks_of(bucket.burst, bucket.rate)));
+  nl::append(batch, message, what);
 }
 
 void remove_token_bucket(Batch& batch, int link, std::string_view link_name) {
-  batch.append(qdisc_message(RTM_DELQDISC, 0, header_of_link(link, TC_H_ROOT, kRootHandle), "tbf"),
-               concat("remove the limit of ", link_name));
+  append_removal(batch, qdisc_object(link, TC_H_ROOT, kRootHandle, "tbf"),
+                 concat("remove the limit of ", link_name));
 }
 
 void add_ingress(Batch& batch, int link, std::string_view link_name) {
-  batch.append(qdisc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
-                             header_of_link(link, TC_H_INGRESS, kIngressHandle), "ingress"),
-               concat("add an ingress queueing discipline to ", link_name));
+  const std::string what = concat("add an ingress queueing discipline to ", link_name);
+  const QdiscObject object = qdisc_object(link, TC_H_INGRESS, kIngressHandle, "ingress");
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_qdisc_build_add_request(
+                                            object.get(), NLM_F_CREATE | NLM_F_EXCL, message);
+                                      }),
+             what);
 }
 
 void remove_ingress(Batch& batch, int link, std::string_view link_name) {
-  batch.append(
-      qdisc_message(RTM_DELQDISC, 0, header_of_link(link, TC_H_INGRESS, kIngressHandle), "ingress"),
-      concat("remove the ingress queueing discipline of ", link_name));
+  append_removal(batch, qdisc_object(link, TC_H_INGRESS, kIngressHandle, "ingress"),
+                 concat("remove the ingress queueing discipline of ", link_name));
 }
 
 void redirect_ingress(Batch& batch, int link, int to, std::string_view link_name) {
-  // The selector with one key behind it, whose mask is 0.
-  std::array<unsigned char, sizeof(tc_u32_sel) + sizeof(tc_u32_key)> match{};
-  tc_u32_sel selector{};
-  selector.flags = TC_U32_TERMINAL;
-  selector.nkeys = 1;
-  std::memcpy(match.data(), &selector, sizeof selector);
-  tc_mirred redirect{};
-  redirect.action = TC_ACT_STOLEN;
-  redirect.eaction = TCA_EGRESS_REDIR;
-  redirect.ifindex = static_cast<std::uint32_t>(to);
-  tcmsg header = header_of_link(link, kIngressHandle);
-  header.tcm_info = TC_H_MAKE(1U << 16U, htons(ETH_P_ALL));
-  // u32, which kernels have longer than matchall, and some have without it.
-  Message message = qdisc_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, header, "u32");
-  message.nest(TCA_OPTIONS, [&] {
-    message.bytes(TCA_U32_SEL, match);
-    message.nest(TCA_U32_ACT, [&] {
-      message.nest(1, [&] {
-        message.text(TCA_ACT_KIND, "mirred").nest(TCA_ACT_OPTIONS, [&] {
-          message.bytes(TCA_MIRRED_PARMS, bytes_of(redirect));
-        });
-      });
-    });
-  });
-  batch.append(message, concat("redirect what ", link_name, " receives to link ", to));
+  const std::string what = concat("redirect what ", link_name, " receives to link ", to);
+  const nl::FilterObject filter = nl::own<nl::FilterObject>(rtnl_cls_alloc());
+  rtnl_tc* const tc = TC_CAST(filter.get());
+  rtnl_tc_set_ifindex(tc, link);
+  rtnl_tc_set_parent(tc, kIngressHandle);
+  rtnl_cls_set_prio(filter.get(), 1);
+  rtnl_cls_set_protocol(filter.get(), ETH_P_ALL);
+  // Kernels have had u32 for longer than matchall, and some are built without matchall.
+  nl::require(rtnl_tc_set_kind(tc, "u32"), what);
+  nl::require(rtnl_u32_add_key(filter.get(), 0, 0, 0, 0), what);
+  nl::require(rtnl_u32_set_cls_terminal(filter.get()), what);
+  nl::require(rtnl_u32_add_action(filter.get(), redirect_object(to).get()), what);
+  nl::append(batch, nl::build_message(what,
+                                      [&](nl_msg** message) {
+                                        return rtnl_cls_build_add_request(
+                                            filter.get(), NLM_F_CREATE | NLM_F_EXCL, message);
+                                      }),
+             what);
 }
 
 std::optional<Qdisc> parse_qdisc(const nlmsghdr* message) {
-  const auto* header = header_of<tcmsg>(message, RTM_NEWQDISC);
-  if (header == nullptr) {
+  const nl::Object object =
+      nl::header_of<tcmsg>(message, RTM_NEWQDISC) != nullptr ? nl::parse(message) : nullptr;
+  if (!object) {
     return std::nullopt;
   }
-  const Attributes<TCA_MAX> attributes(message, sizeof *header);
-  Qdisc qdisc{.kind = attributes.text(TCA_KIND), .handle = header->tcm_handle};
+  rtnl_tc* const read = TC_CAST(object.get());
+  Qdisc qdisc{.kind = rtnl_tc_get_kind(read), .handle = rtnl_tc_get_handle(read)};
   if (qdisc.kind == "tbf") {
-    qdisc.token_bucket = parse_token_bucket(attributes.bytes(TCA_OPTIONS));
+    qdisc.token_bucket = nl::read_token_bucket(message).value_or(TokenBucketState{});
   }
   return qdisc;
 }
 
 std::optional<IngressFilter> parse_ingress_filter(const nlmsghdr* message) {
-  const auto* header = header_of<tcmsg>(message, RTM_NEWTFILTER);
-  if (header == nullptr) {
+  const nl::Object object =
+      nl::header_of<tcmsg>(message, RTM_NEWTFILTER) != nullptr ? nl::parse(message) : nullptr;
+  if (!object || !nl::has_tc_options(message)) {
     return std::nullopt;
   }
-  const Attributes<TCA_MAX> attributes(message, sizeof *header);
-  IngressFilter filter{.kind = attributes.text(TCA_KIND)};
-  if (!attributes.has(TCA_OPTIONS)) {
-    return std::nullopt;
-  }
+  auto* const read = reinterpret_cast<rtnl_cls*>(object.get());
+  IngressFilter filter{.kind = rtnl_tc_get_kind(TC_CAST(read))};
   if (filter.kind == "u32") {
-    const Attributes<TCA_U32_MAX> options(attributes.bytes(TCA_OPTIONS));
-    if (!options.has(TCA_U32_SEL)) {
+    std::uint32_t value = 0;
+    std::uint32_t mask = 0;
+    int offset = 0;
+    int offset_mask = 0;
+    // A hash table has no selector.
+    if (rtnl_u32_get_key(read, 0, &value, &mask, &offset, &offset_mask) == -NLE_INVAL) {
       return std::nullopt;
     }
-    filter.redirect_to = parse_redirect(options.bytes(TCA_U32_ACT));
+    filter.redirect_to = redirection_of(read);
   }
   return filter;
 }

@@ -2,6 +2,7 @@
 
 #include "base/sha512.h"
 #include "base/text.h"
+#include "netlink/nftables.h"
 
 namespace linnet::attach {
 
@@ -11,7 +12,6 @@ constexpr std::string_view kAliasPrefix = "linnet:";
 constexpr std::size_t kHashDigits = 16;
 // Two hashes and the hyphen between them.
 constexpr std::size_t kKeyLength = 2 * kHashDigits + 1;
-constexpr std::size_t kLongestComment = 127;
 constexpr std::size_t kHostNameDigits = 11;
 
 // `role` keeps the names that are derived from one attachment apart.
@@ -43,7 +43,7 @@ std::string owner_key(const Attachment& attachment) {
 std::string owner_comment(const Attachment& attachment) {
   return concat(owner_key(attachment), ", net: ", attachment.network, ", if: ", attachment.ifname,
                 ", id: ", attachment.container_id)
-      .substr(0, kLongestComment);
+      .substr(0, netlink::nft::kLongestComment);
 }
 
 std::string owner_alias(const Attachment& attachment) {

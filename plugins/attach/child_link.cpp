@@ -78,18 +78,22 @@ void create_and_rename(netlink::RouteSocket& where, netlink::Sandbox& sandbox,
                      concat("create ", child.name,
                             ": another process makes a link of that name at the same time"));
   }
+  Transaction transaction;
+  transaction.undo_with(concat("remove ", child.name), [&sandbox, name = child.name] {
+    sandbox.socket().remove_link_if_present(name);
+  });
   netlink::Batch rename;
   netlink::change_link(rename, {.index = sandbox.socket().get_link(child.name).index,
                                 .name = child.name,
                                 .new_name = attachment.ifname});
   const netlink::Ack ack = sandbox.socket().exchange(rename)[0];
   if (ack.error == EEXIST) {
-    sandbox.socket().remove_link_if_present(child.name);
     refuse_taken_name(attachment.ifname);
   }
   if (!ack.ok()) {
     throw netlink::Error(ack, concat("rename ", child.name, " to ", attachment.ifname));
   }
+  transaction.commit();
 }
 
 void create(netlink::RouteSocket& where, netlink::Sandbox& sandbox, const netlink::NewChild& child,
@@ -162,8 +166,7 @@ netlink::Link create_child_link(netlink::RouteSocket& where, netlink::Sandbox& s
   } catch (const netlink::Error& error) {
     transaction.undo_with("remove what is half made", undo);
     refuse(error, uplink, config);
-  } catch (const SystemError&) {
-    // The answer is lost and the link may be there.
+  } catch (const netlink::AnswerLost&) {
     transaction.undo_with("remove what may have been made", undo);
     throw;
   }

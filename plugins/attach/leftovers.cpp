@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 
 #include "base/error_list.h"
 #include "base/sha512.h"
@@ -14,39 +15,77 @@ namespace nft = netlink::nft;
 
 namespace {
 
-void commit(nft::NftSocket& socket, nft::Transaction transaction) {
-  if (transaction.empty()) {
-    return;
+// Rules per transaction of a removal, and rounds of the removal of a chain, each of which is lost only to another
+// one that was faster.
+constexpr std::size_t kChunk = 200;
+constexpr int kAttempts = 100;
+constexpr std::string_view kWhat = "remove rules of the reference plugins";
+
+// The handles that the chain still has. A handle is never given to another rule.
+std::vector<std::uint64_t> find_left(nft::NftSocket& socket, const CommentedRules& rules,
+                                     const std::vector<std::uint64_t>& handles) {
+  const std::set<std::uint64_t> wanted(handles.begin(), handles.end());
+  std::vector<std::uint64_t> left;
+  for (const nft::Rule& rule : socket.list_rules(rules.table, rules.chain)) {
+    if (wanted.contains(rule.handle)) {
+      left.push_back(rule.handle);
+    }
   }
-  const netlink::Ack ack = socket.commit(std::move(transaction));
-  // ENOENT: somebody else removed it meanwhile.
-  if (!ack.ok() && ack.error != ENOENT) {
-    throw netlink::Error(ack, "remove rules of the reference plugins");
+  return left;
+}
+
+void remove_commented_rules(nft::NftSocket& socket, const CommentedRules& rules) {
+  std::vector<std::uint64_t> left;
+  for (const nft::Rule& rule : socket.list_rules(rules.table, rules.chain)) {
+    if (rules.wanted(rule)) {
+      left.push_back(rule.handle);
+    }
+  }
+  std::size_t size = kChunk;
+  while (!left.empty()) {
+    const std::size_t count = std::min(size, left.size());
+    nft::Transaction transaction;
+    for (std::size_t i = 0; i < count; ++i) {
+      transaction.remove_rule(rules.table, rules.chain, left[i]);
+    }
+    const netlink::Ack ack = socket.commit(std::move(transaction));
+    if (ack.ok()) {
+      left.erase(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(count));
+      continue;
+    }
+    // ENOENT: somebody else removed one of them meanwhile, which keeps the rest. There are no more such rounds than
+    // rules, and half of a chunk is half as likely to meet somebody again.
+    const std::size_t before = left.size();
+    left = ack.error == ENOENT ? find_left(socket, rules, left) : left;
+    if (left.size() == before) {
+      throw netlink::Error(ack, kWhat);
+    }
+    size = std::max<std::size_t>(size / 2, 1);
   }
 }
 
 void remove_own_chain(nft::NftSocket& socket, const OwnChain& own) {
-  nft::Transaction transaction;
-  for (const std::string& from : own.entered_from) {
-    for (const nft::Rule& rule : socket.list_rules(own.table, from)) {
-      if (rule.jump == own.chain) {
-        transaction.remove_rule(own.table, from, rule.handle);
+  for (int attempt = 1;; ++attempt) {
+    nft::Transaction transaction;
+    for (const std::string& from : own.entered_from) {
+      for (const nft::Rule& rule : socket.list_rules(own.table, from)) {
+        if (rule.jump == own.chain) {
+          transaction.remove_rule(own.table, from, rule.handle);
+        }
       }
     }
-  }
-  transaction.flush_chain(own.table, own.chain);
-  transaction.remove_chain(own.table, own.chain);
-  commit(socket, std::move(transaction));
-}
-
-void remove_commented_rules(nft::NftSocket& socket, const CommentedRules& rules) {
-  nft::Transaction transaction;
-  for (const nft::Rule& rule : socket.list_rules(rules.table, rules.chain)) {
-    if (rules.wanted(rule)) {
-      transaction.remove_rule(rules.table, rules.chain, rule.handle);
+    transaction.flush_chain(own.table, own.chain);
+    transaction.remove_chain(own.table, own.chain);
+    const netlink::Ack ack = socket.commit(std::move(transaction));
+    // ENOENT: somebody else removed the chain meanwhile, or one of the rules.
+    if (ack.ok() ||
+        (ack.error == ENOENT && !socket.have_chains({{own.table, own.chain}}).front())) {
+      return;
+    }
+    if (ack.error != ENOENT || attempt == kAttempts) {
+      throw netlink::Error(ack, kWhat);
     }
   }
-  commit(socket, std::move(transaction));
 }
 
 const std::array kNatTables = {nft::Table{nft::TableFamily::kIp, "nat"},

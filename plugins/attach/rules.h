@@ -1,5 +1,5 @@
-// The table "inet linnet" (masquerade) and "bridge linnet" (MAC check): fixed rules over sets, an element
-// a container, so that the number of rules does not grow with the number of containers.
+// The table "inet linnet" (masquerade) and "bridge linnet" (MAC check): fixed rules over sets with one
+// element per container, so that the number of rules does not grow with the number of containers.
 #pragma once
 
 #include <set>
@@ -20,8 +20,8 @@ namespace linnet::attach {
 
 // What leaves the subnet of one of `addresses` (and is not multicast) is masqueraded from now on. The
 // destination is compared, not the outgoing link, so that traffic inside the subnet keeps its source
-// also where br_netfilter shows bridged packets to the IP hooks. An element that somebody left behind
-// for the same address is taken over. One transaction; nothing is left behind on failure.
+// also where br_netfilter shows bridged packets to the IP hooks. An element that an earlier owner
+// of the same address left is replaced. One transaction; nothing is left behind on failure.
 void add_masquerade(netlink::nft::NftSocket& nft, const Attachment& attachment,
                     std::span<const Cidr> addresses);
 

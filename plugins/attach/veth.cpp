@@ -36,10 +36,8 @@ std::optional<netlink::Link> try_to_create(netlink::RouteSocket& host,
   }
   try {
     return host.try_create_veth(veth);
-  } catch (const netlink::Error&) {
-    throw;
-  } catch (const SystemError&) {
-    // The answer is lost and the pair may be there.
+  } catch (const netlink::AnswerLost&) {
+    // The pair may be there.
     netlink::RouteSocket().remove_link_if_present(veth.name);
     throw;
   }

@@ -3,9 +3,6 @@
 //
 // Called like a plugin, by CNI_COMMAND, CNI_CONTAINERID ("bench-NUMBER") and CNI_NETNS. DEL prints
 // how many microseconds after RTM_DELLINK was sent the kernel announced the removal, and answered.
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter_ipv4.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -18,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "netlink/match.h"
 #include "netlink/netns.h"
 #include "netlink/nftables.h"
 #include "netlink/route_socket.h"
@@ -48,8 +46,7 @@ struct Call {
                                      static_cast<unsigned char>(number)});
   }
   [[nodiscard]] nft::Element element() const {
-    const IpAddress own = address();
-    return {.key = {own.bytes().begin(), own.bytes().end()}, .comment = concat("bench-", number)};
+    return {.key = nft::key::address(address()), .comment = concat("bench-", number)};
   }
 };
 
@@ -67,15 +64,16 @@ int make_bridge(netlink::RouteSocket& host) {
   rules.add_table(kTable);
   rules.add_chain(kTable, {.name = "postrouting",
                            .type = "nat",
-                           .hook = NF_INET_POST_ROUTING,
-                           .priority = NF_IP_PRI_NAT_SRC});
+                           .hook = nft::Hook::kPostrouting,
+                           .priority = nft::priority::kSourceNat});
   rules.add_set(kTable, {.name = kSet}, true);
   rules.add_rule(
-      kTable, {.chain = "postrouting",
-               .expressions = {nft::MetaLoad{NFT_META_NFPROTO}, nft::Compare{true, {NFPROTO_IPV4}},
-                               nft::PayloadLoad{NFT_PAYLOAD_NETWORK_HEADER, 12, 4},
-                               nft::InSet{kSet}, nft::Masquerade{}},
-               .comment = {}});
+      kTable,
+      {.chain = "postrouting",
+       .expressions = nft::phrases({nft::match::family(Family::kIpv4),
+                                    nft::match::in_set(kSet, {nft::field::source(Family::kIpv4)}),
+                                    nft::statement::masquerade()}),
+       .comment = {}});
   nft::NftSocket().execute(std::move(rules));
   return index;
 }

@@ -10,9 +10,8 @@
 #include <cstring>
 #include <memory>
 
-#include "netlink/nft_encode.h"
-#include "netlink/nft_parse.h"
-#include "netlink/parse.h"
+#include "netlink/internal/nft_parse.h"
+#include "netlink/internal/parse.h"
 
 using linnet::Family;
 using namespace linnet::netlink;

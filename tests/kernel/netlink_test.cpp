@@ -1,13 +1,12 @@
 // The netlink core on its own: what no plugin has asked for yet, read back by iproute2, nft and /proc.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
 #include <netinet/in.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "netlink/conntrack.h"
+#include "netlink/match.h"
 #include "netlink/netns.h"
 #include "netlink/nftables.h"
 #include "netlink/route_socket.h"
@@ -156,34 +155,32 @@ class PortMap : public NetlinkCore {
   const nft::Table table_ = {.family = nft::TableFamily::kInet, .name = "t"};
 
   static nft::Element element(unsigned char protocol, std::uint16_t port, std::uint16_t to) {
-    const auto high = [](std::uint16_t value) { return static_cast<unsigned char>(value >> 8U); };
-    const auto low = [](std::uint16_t value) { return static_cast<unsigned char>(value); };
-    return {.key = {protocol, 0, 0, 0, high(port), low(port), 0, 0},
-            .data = {10, 9, 0, 2, high(to), low(to), 0, 0},
+    return {.key = nft::key::concatenated({nft::key::protocol(protocol), nft::key::port(port)}),
+            .data = nft::key::concatenated(
+                {nft::key::address(*IpAddress::parse("10.9.0.2")), nft::key::port(to)}),
             .comment = "mine"};
   }
 
   void make_rules() const {
     nft::Transaction transaction;
     transaction.add_table(table_);
-    transaction.add_chain(
-        table_, {.name = "c", .type = "nat", .hook = NF_INET_PRE_ROUTING, .priority = -100});
+    transaction.add_chain(table_, {.name = "c",
+                                   .type = "nat",
+                                   .hook = nft::Hook::kPrerouting,
+                                   .priority = nft::priority::kDestinationNat});
     transaction.add_set(table_,
                         {.name = "m",
                          .key = {nft::FieldType::kInetProtocol, nft::FieldType::kInetService},
                          .data = {nft::FieldType::kIpv4Address, nft::FieldType::kInetService}},
                         true);
-    constexpr unsigned char kLocal[] = {2, 0, 0, 0};  // RTN_LOCAL
     transaction.add_rule(
-        table_,
-        {.chain = "c",
-         .expressions = {nft::MetaLoad{NFT_META_NFPROTO}, nft::Compare{true, {NFPROTO_IPV4}},
-                         nft::FibLoad{NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR},
-                         nft::Compare{true, {kLocal, kLocal + 4}}, nft::MetaLoad{NFT_META_L4PROTO},
-                         nft::PayloadLoad{NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, nft::kRegister32 + 1},
-                         nft::MapLookup{"m"},
-                         nft::DestinationNat{NFPROTO_IPV4, NFT_REG_1, nft::kRegister32 + 1}},
-         .comment = "ports"});
+        table_, {.chain = "c",
+                 .expressions = nft::phrases(
+                     {nft::match::family(Family::kIpv4), nft::match::destination_is_local(),
+                      nft::statement::dnat_by_map(
+                          Family::kIpv4, "m",
+                          {nft::field::transport_protocol(), nft::field::destination_port()})}),
+                 .comment = "ports"});
     transaction.add_element(table_, "m", element(IPPROTO_TCP, 8080, 80));
     transaction.add_element(table_, "m", element(IPPROTO_UDP, 8080, 53));
     nft::NftSocket().execute(std::move(transaction));

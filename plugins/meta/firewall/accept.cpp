@@ -1,8 +1,5 @@
 #include "plugins/meta/firewall/accept.h"
 
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -12,6 +9,7 @@
 #include "base/text.h"
 #include "base/transaction.h"
 #include "netlink/iptables.h"
+#include "netlink/match.h"
 #include "plugins/attach/leftovers.h"
 
 namespace linnet::firewall {
@@ -46,19 +44,22 @@ std::vector<Cidr> of_family(const Subject& subject, Family family) {
 }
 
 nft::NewRule jump_rule(const std::string& from, const std::string& to, std::string_view comment) {
-  return iptables::rule(from, {iptables::match_comment(comment)}, {NFT_JUMP, to});
+  return iptables::rule(from, {iptables::match_comment(comment)}, nft::verdict::jump(to));
 }
 
 // -d IP -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT, -s IP -j ACCEPT
 void accept(nft::Transaction& transaction, const nft::Table& table, const IpAddress& address,
             const std::string& comment) {
-  std::vector<nft::Expression> to = iptables::match_address(iptables::Side::kDestination, address);
-  to.push_back(iptables::match_established());
-  to.push_back(iptables::match_comment(comment));
-  transaction.add_rule(table, iptables::rule(kContainers, std::move(to), {NF_ACCEPT, {}}));
-  std::vector<nft::Expression> from = iptables::match_address(iptables::Side::kSource, address);
-  from.push_back(iptables::match_comment(comment));
-  transaction.add_rule(table, iptables::rule(kContainers, std::move(from), {NF_ACCEPT, {}}));
+  transaction.add_rule(
+      table, iptables::rule(kContainers,
+                            {iptables::match_address(iptables::Side::kDestination, address),
+                             iptables::match_established(), iptables::match_comment(comment)},
+                            nft::verdict::accept()));
+  transaction.add_rule(table,
+                       iptables::rule(kContainers,
+                                      {iptables::match_address(iptables::Side::kSource, address),
+                                       iptables::match_comment(comment)},
+                                      nft::verdict::accept()));
 }
 
 // The chains as the reference has them, each jumped to by the first rule of the one before.
@@ -68,8 +69,7 @@ void ensure_chains(nft::NftSocket& socket, nft::Transaction& transaction, const 
   const std::vector<nft::Rule> forward = socket.list_rules(table, kForward);
   const std::vector<nft::Rule> containers = socket.list_rules(table, kContainers);
   transaction.add_table(table);
-  transaction.add_chain(
-      table, {.name = kForward, .type = "filter", .hook = NF_INET_FORWARD, .priority = 0});
+  transaction.add_chain(table, {.name = kForward, .type = "filter", .hook = nft::Hook::kForward});
   transaction.add_chain(table, {.name = kContainers, .type = {}, .exclusive = !present});
   transaction.add_chain(table, {.name = admin_chain, .type = {}});
   if (!jumps(forward, kContainers)) {
@@ -132,7 +132,7 @@ void remove_rules(nft::NftSocket& socket, const std::function<bool(const nft::Ru
 bool iptables_drops(nft::NftSocket& socket, const Subject& subject) {
   return std::ranges::any_of(std::array{Family::kIpv4, Family::kIpv6}, [&](Family family) {
     return !of_family(subject, family).empty() &&
-           socket.find_policy(iptables::filter_table(family), kForward) == NF_DROP;
+           socket.find_policy(iptables::filter_table(family), kForward) == nft::Policy::kDrop;
   });
 }
 
@@ -140,10 +140,7 @@ void add_accept_rules(nft::NftSocket& socket, const Subject& subject,
                       const std::string& admin_chain, const attach::Attachment& attachment) {
   try {
     put_accept_rules(socket, subject, admin_chain, attachment);
-  } catch (const netlink::Error&) {
-    throw;
-  } catch (const SystemError&) {
-    // The kernel's answer is lost, and with it whether it did what it was asked.
+  } catch (const netlink::AnswerLost&) {
     Transaction undo;
     undo.undo_with("remove rules of iptables", [&attachment] {
       nft::NftSocket again;

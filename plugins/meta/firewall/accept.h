@@ -31,7 +31,7 @@ void remove_accept_rules_if_present(netlink::nft::NftSocket& nft, const Subject&
 void collect_accept_rules(netlink::nft::NftSocket& nft, const std::string& network,
                           const std::set<std::string, std::less<>>& valid);
 
-// What of it iptables would not show.
+// The chains and rules that iptables lacks, one sentence each.
 [[nodiscard]] attach::Problems accept_problems(netlink::nft::NftSocket& nft, const Subject& subject,
                                                const std::string& admin_chain,
                                                const attach::Attachment& attachment);

@@ -1,9 +1,5 @@
 #include "plugins/meta/firewall/isolation.h"
 
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter_bridge.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
@@ -11,17 +7,14 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/transaction.h"
-#include "plugins/attach/set_elements.h"
+#include "netlink/match.h"
 
 namespace linnet::firewall {
 
 namespace nft = netlink::nft;
-using attach::SetElement;
+namespace owned = attach::owned;
 
 namespace {
-
-using Bytes = std::vector<unsigned char>;
-using Expressions = std::vector<nft::Expression>;
 
 const nft::Table kTable = {.family = nft::TableFamily::kInet, .name = "linnet_firewall"};
 const nft::Table kBridgeTable = {.family = nft::TableFamily::kBridge, .name = "linnet_firewall"};
@@ -36,58 +29,48 @@ constexpr std::string_view kSameBridge = "same_bridge";
 constexpr std::string_view kIsolated = "isolated_bridges";
 constexpr std::string_view kPorts = "isolated_ports";
 
-constexpr std::size_t kIfnameLength = 16;
-constexpr std::size_t kLongestComment = 127;
-// Behind the owner's key, in front of the plain names, which may be cut off.
+// After the owner's key and before the plain names, which may be cut off.
 constexpr std::string_view kZone = ", zone: ";
 
 std::string containers_set(Family family) {
   return family == Family::kIpv4 ? "containers4" : "containers6";
 }
 
-Bytes name_key(const std::string& name) {
-  Bytes key(kIfnameLength);
-  std::ranges::copy(name.substr(0, kIfnameLength - 1), key.begin());
-  return key;
-}
-
-Bytes pair_key(const std::string& name) {
-  Bytes key = name_key(name);
-  key.resize(2 * kIfnameLength);
-  std::copy_n(key.begin(), kIfnameLength, key.begin() + kIfnameLength);
-  return key;
+// A port of the bridge, and a port of the same bridge.
+nft::key::Bytes pair_key(const std::string& name) {
+  return nft::key::concatenated({nft::key::ifname(name), nft::key::ifname(name)});
 }
 
 // The owner of what all attachments of a network share.
 std::string network_comment(const std::string& network) {
-  return concat(attach::network_key(network), "net: ", network).substr(0, kLongestComment);
+  return concat(attach::network_key(network), "net: ", network).substr(0, nft::kLongestComment);
 }
 
-Expressions from_port_to_port(std::string_view set) {
-  return {nft::MetaLoad{NFT_META_IIFNAME}, nft::MetaLoad{NFT_META_OIFNAME, NFT_REG_2},
-          nft::InSet{std::string(set)}};
+nft::Expressions from_port_to_port(std::string_view set) {
+  return nft::match::in_set(std::string(set),
+                            {nft::field::input_interface(), nft::field::output_interface()});
 }
 
-Expressions both_in(std::string_view set) {
-  return {nft::MetaLoad{NFT_META_IIFNAME}, nft::InSet{std::string(set)},
-          nft::MetaLoad{NFT_META_OIFNAME}, nft::InSet{std::string(set)}};
+nft::Expressions both_in(std::string_view set) {
+  return nft::phrases({nft::match::in_set(std::string(set), {nft::field::input_interface()}),
+                       nft::match::in_set(std::string(set), {nft::field::output_interface()})});
 }
 
-Expressions address_in(Family family, bool source) {
-  const bool ipv4 = family == Family::kIpv4;
-  const std::uint32_t length = ipv4 ? 4 : 16;
-  const std::uint32_t first = ipv4 ? 12 : 8;
-  return {nft::MetaLoad{NFT_META_NFPROTO},
-          nft::Compare{true, {static_cast<unsigned char>(ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)}},
-          nft::PayloadLoad{NFT_PAYLOAD_NETWORK_HEADER, source ? first : first + length, length},
-          nft::InSet{containers_set(family)}};
+enum class End { kSource, kDestination };
+
+nft::Expressions container_at(End end, Family family) {
+  return nft::phrases(
+      {nft::match::family(family),
+       nft::match::in_set(
+           containers_set(family),
+           {end == End::kSource ? nft::field::source(family) : nft::field::destination(family)})});
 }
 
 struct FixedRule {
   nft::Table table;
   std::string chain;
-  Expressions matches;
-  nft::Verdict verdict;
+  nft::Expressions matches;
+  nft::Expressions verdict;
   std::string comment;
 };
 
@@ -96,20 +79,19 @@ std::vector<FixedRule> fixed_rules() {
   const std::string forward(kForward);
   const std::string isolation(kIsolation);
   std::vector<FixedRule> rules = {
-      {kTable, isolation, from_port_to_port(kIsolated), {NF_DROP, {}}, "isolated inside a bridge"},
-      {kTable, isolation, from_port_to_port(kSameBridge), {NFT_RETURN, {}}, "inside a bridge"},
-      {kTable, isolation, both_in(kBridges), {NF_DROP, {}}, "from bridge to bridge"},
-      {kTable, forward, {}, {NFT_JUMP, isolation}, "isolation"}};
+      {kTable, isolation, from_port_to_port(kIsolated), nft::verdict::drop(),
+       "isolated inside a bridge"},
+      {kTable, isolation, from_port_to_port(kSameBridge), nft::verdict::ret(), "inside a bridge"},
+      {kTable, isolation, both_in(kBridges), nft::verdict::drop(), "from bridge to bridge"},
+      {kTable, forward, {}, nft::verdict::jump(isolation), "isolation"}};
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    for (const bool source : {true, false}) {
-      rules.push_back({kTable,
-                       forward,
-                       address_in(family, source),
-                       {NFT_JUMP, std::string(kAdmin)},
-                       concat(source ? "from " : "to ", containers_set(family))});
+    for (const End end : {End::kSource, End::kDestination}) {
+      rules.push_back({kTable, forward, container_at(end, family), nft::verdict::jump(kAdmin),
+                       concat(end == End::kSource ? "from " : "to ", containers_set(family))});
     }
   }
-  rules.push_back({kBridgeTable, forward, both_in(kPorts), {NF_DROP, {}}, "from port to port"});
+  rules.push_back(
+      {kBridgeTable, forward, both_in(kPorts), nft::verdict::drop(), "from port to port"});
   return rules;
 }
 
@@ -118,9 +100,9 @@ void add_tables(nft::Transaction& transaction) {
   for (const std::string_view chain : {kAdmin, kIsolation}) {
     transaction.add_chain(kTable, {.name = std::string(chain), .type = {}});
   }
-  transaction.add_chain(
-      kTable,
-      {.name = std::string(kForward), .type = "filter", .hook = NF_INET_FORWARD, .priority = 0});
+  const nft::NewChain forward = {
+      .name = std::string(kForward), .type = "filter", .hook = nft::Hook::kForward};
+  transaction.add_chain(kTable, forward);
   const nft::FieldType name = nft::FieldType::kIfname;
   const auto add_set = [&](const nft::Table& table, std::string_view set, nft::Fields key) {
     transaction.add_set(table, {.name = std::string(set), .key = std::move(key)}, true);
@@ -131,15 +113,12 @@ void add_tables(nft::Transaction& transaction) {
   add_set(kTable, kSameBridge, {name, name});
   add_set(kTable, kIsolated, {name, name});
   transaction.add_table(kBridgeTable);
-  transaction.add_chain(
-      kBridgeTable,
-      {.name = std::string(kForward), .type = "filter", .hook = NF_BR_FORWARD, .priority = 0});
+  transaction.add_chain(kBridgeTable, forward);
   add_set(kBridgeTable, kPorts, {name});
-  for (FixedRule& rule : fixed_rules()) {
-    rule.matches.emplace_back(rule.verdict);
-    transaction.add_rule(
-        rule.table,
-        {.chain = rule.chain, .expressions = std::move(rule.matches), .comment = rule.comment});
+  for (const FixedRule& rule : fixed_rules()) {
+    transaction.add_rule(rule.table, {.chain = rule.chain,
+                                      .expressions = nft::phrases({rule.matches, rule.verdict}),
+                                      .comment = rule.comment});
   }
 }
 
@@ -149,30 +128,31 @@ std::string comment_with_zone(const std::string& comment, std::string_view zone)
   }
   const std::size_t key = attach::key_in_comment(comment).size();
   return concat(comment.substr(0, key), kZone, zone, comment.substr(key))
-      .substr(0, kLongestComment);
+      .substr(0, nft::kLongestComment);
 }
 
-std::vector<SetElement> address_elements(const Subject& subject, const std::string& comment) {
-  std::vector<SetElement> elements;
+owned::Elements address_elements(const Subject& subject, const std::string& comment) {
+  owned::Elements elements;
   for (const Cidr& address : subject.addresses) {
-    const auto bytes = address.address().bytes();
     elements.push_back({kTable,
                         containers_set(address.family()),
-                        {.key = {bytes.begin(), bytes.end()}, .comment = comment}});
+                        {.key = nft::key::address(address.address()), .comment = comment},
+                        owned::OnTaken::kReplace});
   }
   return elements;
 }
 
 // What the attachment owns.
-std::vector<SetElement> own_elements(const Subject& subject, bool with_ports,
-                                     const attach::Attachment& attachment,
-                                     std::string_view zone = {}) {
+owned::Elements own_elements(const Subject& subject, bool with_ports,
+                             const attach::Attachment& attachment, std::string_view zone = {}) {
   const std::string comment = attach::owner_comment(attachment);
-  std::vector<SetElement> elements = address_elements(subject, comment_with_zone(comment, zone));
+  owned::Elements elements = address_elements(subject, comment_with_zone(comment, zone));
   if (with_ports) {
     for (const std::string& port : subject.ports) {
-      elements.push_back(
-          {kBridgeTable, std::string(kPorts), {.key = name_key(port), .comment = comment}});
+      elements.push_back({kBridgeTable,
+                          std::string(kPorts),
+                          {.key = nft::key::ifname(port), .comment = comment},
+                          owned::OnTaken::kReplace});
     }
   }
   return elements;
@@ -180,8 +160,8 @@ std::vector<SetElement> own_elements(const Subject& subject, bool with_ports,
 
 // What the bridge must have of its policy, and what it must not.
 struct Policy {
-  std::vector<SetElement> wanted;
-  std::vector<SetElement> unwanted;
+  owned::Elements wanted;
+  owned::Elements unwanted;
 };
 
 Policy policy_of(const std::string& bridge, IngressPolicy ingress, const std::string& network) {
@@ -190,43 +170,42 @@ Policy policy_of(const std::string& bridge, IngressPolicy ingress, const std::st
     return policy;
   }
   const std::string comment = network_comment(network);
-  const auto put = [&](std::string_view set, Bytes key, bool wanted) {
+  const auto put = [&](std::string_view set, nft::key::Bytes key, bool wanted) {
     (wanted ? policy.wanted : policy.unwanted)
-        .push_back({kTable, std::string(set), {.key = std::move(key), .comment = comment}, true});
+        .push_back({kTable,
+                    std::string(set),
+                    {.key = std::move(key), .comment = comment},
+                    owned::OnTaken::kShare});
   };
-  put(kBridges, name_key(bridge), ingress != IngressPolicy::kOpen);
+  put(kBridges, nft::key::ifname(bridge), ingress != IngressPolicy::kOpen);
   put(kSameBridge, pair_key(bridge), ingress == IngressPolicy::kSameBridge);
   put(kIsolated, pair_key(bridge), ingress == IngressPolicy::kIsolated);
   return policy;
 }
 
-bool same_element(const SetElement& a, const SetElement& b) {
-  return a.set == b.set && a.table.family == b.table.family && a.element.key == b.element.key;
-}
-
 }  // namespace
 
-std::vector<SetElement> find_own_elements(nft::NftSocket& socket, const Subject& subject,
-                                          const attach::Attachment& attachment) {
+owned::Elements find_own_elements(nft::NftSocket& socket, const Subject& subject,
+                                  const attach::Attachment& attachment) {
   const std::string key = attach::owner_key(attachment);
-  const std::vector<SetElement> hint = own_elements(subject, true, attachment);
-  std::vector<SetElement> found = attach::find_present(socket, hint);
-  std::erase_if(found, [&](const SetElement& item) { return !attach::owned(item.element, key); });
+  const owned::Elements hint = own_elements(subject, true, attachment);
+  owned::Elements found = owned::find_present(socket, hint);
+  std::erase_if(found,
+                [&](const owned::Element& item) { return !owned::is_owned(item.element, key); });
   // The ports are there with one policy only.
   const bool all = !hint.empty() && (found.size() == hint.size() ||
                                      found.size() == hint.size() - subject.ports.size());
-  return all && !found.empty()
-             ? found
-             : attach::search_elements(socket, kTables, [&](const nft::Element& element) {
-                 return attach::owned(element, key);
-               });
+  return all && !found.empty() ? found
+                               : owned::search(socket, kTables, [&](const nft::Element& element) {
+                                   return owned::is_owned(element, key);
+                                 });
 }
 
-std::vector<SetElement> find_address_elements(nft::NftSocket& socket, const Subject& subject) {
-  return attach::find_present(socket, address_elements(subject, {}));
+owned::Elements find_address_elements(nft::NftSocket& socket, const Subject& subject) {
+  return owned::find_present(socket, address_elements(subject, {}));
 }
 
-std::optional<ZoneSource> recorded_source(const SetElement& element) {
+std::optional<ZoneSource> recorded_source(const owned::Element& element) {
   const std::string_view comment = element.element.comment;
   const std::string_view key = attach::key_in_comment(comment);
   const std::optional<IpAddress> address = IpAddress::from_bytes(element.element.key);
@@ -239,35 +218,38 @@ std::optional<ZoneSource> recorded_source(const SetElement& element) {
 
 void add_elements(nft::NftSocket& socket, const Subject& subject, IngressPolicy ingress,
                   const attach::Attachment& attachment, std::string_view zone,
-                  const std::function<void(const std::vector<SetElement>&)>& before_replacing) {
+                  const std::function<void(const owned::Elements&)>& before_replacing) {
   const bool isolated = ingress == IngressPolicy::kIsolated;
-  std::vector<SetElement> elements = own_elements(subject, isolated, attachment, zone);
+  owned::Elements elements = own_elements(subject, isolated, attachment, zone);
   const Policy policy = policy_of(subject.bridge, ingress, attachment.network);
   elements.insert(elements.end(), policy.wanted.begin(), policy.wanted.end());
   if (elements.empty()) {
     return;
   }
+  const auto find_unwanted = [&] { return owned::find_present(socket, policy.unwanted); };
   try {
-    attach::put_elements(socket, elements, add_tables,
-                         attach::find_present(socket, policy.unwanted), before_replacing);
-  } catch (const netlink::Error&) {
-    throw;
-  } catch (const SystemError&) {
-    // The kernel's answer is lost, and with it whether it did what it was asked.
+    owned::put(socket, elements,
+               {.make_sets = [](nft::Transaction& transaction,
+                                const owned::Elements&) { add_tables(transaction); },
+                .remove = find_unwanted(),
+                .find_stale = find_unwanted,
+                .before_replacing = before_replacing,
+                .what = "add elements to nftables table linnet_firewall"});
+  } catch (const netlink::AnswerLost&) {
     Transaction undo;
     undo.undo_with("remove elements of nftables table linnet_firewall", [&subject, &attachment] {
       nft::NftSocket again;
-      attach::remove_elements(again, find_own_elements(again, subject, attachment));
+      owned::remove(again, find_own_elements(again, subject, attachment));
     });
     throw;
   }
 }
 
-std::vector<SetElement> find_invalid_elements(nft::NftSocket& socket, const std::string& network,
-                                              const std::set<std::string, std::less<>>& valid) {
+owned::Elements find_invalid_elements(nft::NftSocket& socket, const std::string& network,
+                                      const std::set<std::string, std::less<>>& valid) {
   const std::string prefix = attach::network_key(network);
   const std::string shared = network_comment(network);
-  return attach::search_elements(socket, kTables, [&](const nft::Element& element) {
+  return owned::search(socket, kTables, [&](const nft::Element& element) {
     if (element.comment == shared) {
       return valid.empty();
     }
@@ -279,21 +261,23 @@ std::vector<SetElement> find_invalid_elements(nft::NftSocket& socket, const std:
 attach::Problems element_problems(nft::NftSocket& socket, const Subject& subject,
                                   IngressPolicy ingress, const attach::Attachment& attachment) {
   const std::string key = attach::owner_key(attachment);
-  std::vector<SetElement> wanted =
-      own_elements(subject, ingress == IngressPolicy::kIsolated, attachment);
+  owned::Elements wanted = own_elements(subject, ingress == IngressPolicy::kIsolated, attachment);
   const Policy policy = policy_of(subject.bridge, ingress, attachment.network);
   wanted.insert(wanted.end(), policy.wanted.begin(), policy.wanted.end());
-  const std::vector<SetElement> present = attach::find_present(socket, wanted);
+  const owned::Elements present = owned::find_present(socket, wanted);
   attach::Problems problems;
-  for (const SetElement& item : wanted) {
+  for (const owned::Element& item : wanted) {
     const auto found = std::ranges::find_if(
-        present, [&](const SetElement& other) { return same_element(item, other); });
-    if (found == present.end() || (!item.shared && !attach::owned(found->element, key))) {
+        present, [&](const owned::Element& other) { return owned::same_place(item, other); });
+    if (found == present.end() ||
+        (item.on_taken != owned::OnTaken::kShare && !owned::is_owned(found->element, key))) {
       problems.push_back(concat("nftables set ", kTable.name, " ", item.set, " lacks ",
-                                item.shared ? concat("bridge ", subject.bridge) : "the container"));
+                                item.on_taken == owned::OnTaken::kShare
+                                    ? concat("bridge ", subject.bridge)
+                                    : "the container"));
     }
   }
-  for (const SetElement& item : attach::find_present(socket, policy.unwanted)) {
+  for (const owned::Element& item : owned::find_present(socket, policy.unwanted)) {
     problems.push_back(concat("nftables set ", kTable.name, " ", item.set, " has bridge ",
                               subject.bridge, " with another policy"));
   }

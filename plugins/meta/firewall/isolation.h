@@ -11,8 +11,8 @@
 
 #include "netlink/nftables.h"
 #include "plugins/attach/attachment.h"
+#include "plugins/attach/owned_elements.h"
 #include "plugins/attach/problems.h"
-#include "plugins/attach/set_elements.h"
 #include "plugins/meta/firewall/config.h"
 #include "plugins/meta/firewall/subject.h"
 
@@ -22,30 +22,30 @@ namespace linnet::firewall {
 // before is replaced. `zone`, unless it is empty, is recorded as firewalld's zone of the addresses.
 // `before_replacing` gets the elements that an earlier ADD left for the same addresses, with what they record. Leaves
 // nothing new of the attachment behind when it throws.
-void add_elements(
-    netlink::nft::NftSocket& nft, const Subject& subject, IngressPolicy ingress,
-    const attach::Attachment& attachment, std::string_view zone = {},
-    const std::function<void(const std::vector<attach::SetElement>&)>& before_replacing = {});
+void add_elements(netlink::nft::NftSocket& nft, const Subject& subject, IngressPolicy ingress,
+                  const attach::Attachment& attachment, std::string_view zone = {},
+                  const std::function<void(const attach::owned::Elements&)>& before_replacing = {});
 
 // What the attachment owns; the policy of its bridge, which stays as the bridge does, is not among it. `subject`
 // may be empty: then the sets are searched.
-[[nodiscard]] std::vector<attach::SetElement> find_own_elements(
-    netlink::nft::NftSocket& nft, const Subject& subject, const attach::Attachment& attachment);
+[[nodiscard]] attach::owned::Elements find_own_elements(netlink::nft::NftSocket& nft,
+                                                        const Subject& subject,
+                                                        const attach::Attachment& attachment);
 
 // The elements of the subject's addresses, whoever owns them.
-[[nodiscard]] std::vector<attach::SetElement> find_address_elements(netlink::nft::NftSocket& nft,
-                                                                    const Subject& subject);
+[[nodiscard]] attach::owned::Elements find_address_elements(netlink::nft::NftSocket& nft,
+                                                            const Subject& subject);
 
 // What belongs to attachments of `network` that are not among `valid`, and when that is empty the policies of the
 // network's bridges.
-[[nodiscard]] std::vector<attach::SetElement> find_invalid_elements(
+[[nodiscard]] attach::owned::Elements find_invalid_elements(
     netlink::nft::NftSocket& nft, const std::string& network,
     const std::set<std::string, std::less<>>& valid);
 
 // The address and the zone that add_elements() recorded with it, if it did.
-[[nodiscard]] std::optional<ZoneSource> recorded_source(const attach::SetElement& element);
+[[nodiscard]] std::optional<ZoneSource> recorded_source(const attach::owned::Element& element);
 
-// What of it nftables does not show.
+// The elements and rules that nftables lacks, one sentence each.
 [[nodiscard]] attach::Problems element_problems(netlink::nft::NftSocket& nft,
                                                 const Subject& subject, IngressPolicy ingress,
                                                 const attach::Attachment& attachment);

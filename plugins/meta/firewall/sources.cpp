@@ -11,13 +11,13 @@
 namespace linnet::firewall {
 
 namespace nft = netlink::nft;
-using attach::SetElement;
+namespace owned = attach::owned;
 
 namespace {
 
-std::vector<ZoneSource> recorded_sources(const std::vector<SetElement>& elements) {
+std::vector<ZoneSource> recorded_sources(const owned::Elements& elements) {
   std::vector<ZoneSource> sources;
-  for (const SetElement& element : elements) {
+  for (const owned::Element& element : elements) {
     if (std::optional<ZoneSource> source = recorded_source(element)) {
       sources.push_back(*std::move(source));
     }
@@ -53,7 +53,7 @@ std::optional<Firewalld> find_firewalld(const Config& config) {
   return std::nullopt;
 }
 
-void leave_other_zones(std::optional<Firewalld>& firewalld, const std::vector<SetElement>& elements,
+void leave_other_zones(std::optional<Firewalld>& firewalld, const owned::Elements& elements,
                        const std::string& zone) {
   std::vector<ZoneSource> sources = recorded_sources(elements);
   std::erase_if(sources, [&](const ZoneSource& source) { return source.zone == zone; });
@@ -78,9 +78,9 @@ std::vector<ZoneSource> unrecorded_sources(nft::NftSocket& socket, const Subject
   if (subject.addresses.empty()) {
     return sources;
   }
-  const std::vector<SetElement> taken = find_address_elements(socket, subject);
+  const owned::Elements taken = find_address_elements(socket, subject);
   for (const Cidr& address : subject.addresses) {
-    const bool is_taken = std::ranges::any_of(taken, [&](const SetElement& element) {
+    const bool is_taken = std::ranges::any_of(taken, [&](const owned::Element& element) {
       return std::ranges::equal(element.element.key, address.address().bytes());
     });
     if (!is_taken) {
@@ -90,25 +90,28 @@ std::vector<ZoneSource> unrecorded_sources(nft::NftSocket& socket, const Subject
   return sources;
 }
 
-void remove_with_sources(nft::NftSocket& socket, std::vector<SetElement> elements) {
+void remove_with_sources(nft::NftSocket& socket, owned::Elements elements) {
   const std::vector<ZoneSource> sources = recorded_sources(elements);
   ErrorList errors;
   errors.attempt([&] { remove_sources(sources); });
   if (!errors.empty()) {
-    std::erase_if(elements,
-                  [](const SetElement& element) { return recorded_source(element).has_value(); });
+    std::erase_if(elements, [](const owned::Element& element) {
+      return recorded_source(element).has_value();
+    });
   }
-  errors.attempt([&] { attach::remove_elements(socket, elements); });
+  errors.attempt([&] { owned::remove(socket, elements); });
   errors.throw_if_any();
 }
 
-void restore_with_sources(nft::NftSocket& socket, const std::vector<SetElement>& elements) {
+void restore_with_sources(nft::NftSocket& socket, const owned::Elements& elements) {
   if (elements.empty()) {
     return;
   }
   ErrorList errors;
   // The sets are there: the elements come from them.
-  errors.attempt([&] { attach::put_elements(socket, elements, [](nft::Transaction&) {}); });
+  errors.attempt([&] {
+    owned::put(socket, elements, {.what = "add elements to nftables table linnet_firewall"});
+  });
   const std::vector<ZoneSource> sources = recorded_sources(elements);
   std::optional<Firewalld> firewalld = sources.empty() ? std::nullopt : Firewalld::find();
   for (const ZoneSource& source : sources) {

@@ -6,8 +6,8 @@
 #include <span>
 
 #include "netlink/nftables.h"
+#include "plugins/attach/owned_elements.h"
 #include "plugins/attach/problems.h"
-#include "plugins/attach/set_elements.h"
 #include "plugins/meta/firewall/config.h"
 #include "plugins/meta/firewall/firewalld.h"
 #include "plugins/meta/firewall/isolation.h"
@@ -22,8 +22,8 @@ namespace linnet::firewall {
 // Takes addresses out of the zones that their elements record, but for `zone`; "" is none. To be done while the
 // elements are there: a record that is gone is a source that nobody removes. `firewalld` is absent where another
 // back end was chosen.
-void leave_other_zones(std::optional<Firewalld>& firewalld,
-                       const std::vector<attach::SetElement>& elements, const std::string& zone);
+void leave_other_zones(std::optional<Firewalld>& firewalld, const attach::owned::Elements& elements,
+                       const std::string& zone);
 // When it throws some addresses may be in the zone.
 void join_zone(Firewalld& firewalld, const Subject& subject, const std::string& zone);
 
@@ -35,12 +35,11 @@ void join_zone(Firewalld& firewalld, const Subject& subject, const std::string& 
 
 // Removes elements, and before them the sources that they record. Where firewalld does not run there are no
 // sources. An element whose source cannot be removed stays, for the next attempt; the error is thrown at the end.
-void remove_with_sources(netlink::nft::NftSocket& nft, std::vector<attach::SetElement> elements);
+void remove_with_sources(netlink::nft::NftSocket& nft, attach::owned::Elements elements);
 
 // Puts elements back that an ADD replaced, whatever is in their place now, and their addresses into the zones that they
 // record. Goes on after errors, throws at the end.
-void restore_with_sources(netlink::nft::NftSocket& nft,
-                          const std::vector<attach::SetElement>& elements);
+void restore_with_sources(netlink::nft::NftSocket& nft, const attach::owned::Elements& elements);
 
 // Goes on after errors, throws at the end.
 void remove_sources(std::span<const ZoneSource> sources);

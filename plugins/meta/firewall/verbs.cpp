@@ -129,14 +129,13 @@ attach::Problems iptables_problems(nft::NftSocket& nft, const Config& config,
   return problems;
 }
 
-using Elements = std::vector<attach::SetElement>;
+using attach::owned::Elements;
 
 // All that an ADD takes away: what is in the way of its elements, and of the attachment, which its undo removes.
 Elements with_own_elements(Elements in_the_way, const Elements& own) {
-  for (const attach::SetElement& element : own) {
-    const bool known = std::ranges::any_of(in_the_way, [&](const attach::SetElement& other) {
-      return other.table.family == element.table.family && other.set == element.set &&
-             other.element.key == element.element.key;
+  for (const attach::owned::Element& element : own) {
+    const bool known = std::ranges::any_of(in_the_way, [&](const attach::owned::Element& other) {
+      return attach::owned::same_place(other, element);
     });
     if (!known) {
       in_the_way.push_back(element);
@@ -180,7 +179,7 @@ Config config_or_default(const cni::NetConf& conf) {
 
 void remove_elements_and_sources(nft::NftSocket& nft, const Subject& subject,
                                  const attach::Attachment& attachment, const Config& config) {
-  std::vector<attach::SetElement> own = find_own_elements(nft, subject, attachment);
+  attach::owned::Elements own = find_own_elements(nft, subject, attachment);
   if (!own.empty()) {
     remove_with_sources(nft, std::move(own));
   } else if (config.backend == Backend::kAutomatic || config.backend == Backend::kFirewalld) {

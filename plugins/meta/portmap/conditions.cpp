@@ -1,15 +1,12 @@
 #include "plugins/meta/portmap/conditions.h"
 
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 #include "base/sha512.h"
 #include "base/text.h"
 #include "libcni/error.h"
+#include "netlink/match.h"
 
 namespace linnet::portmap {
 
@@ -198,19 +195,6 @@ void parse_nft(TokenReader& reader, Conditions& conditions) {
   conditions.push_back(std::move(condition));
 }
 
-std::vector<unsigned char> bytes_of(std::uint32_t value) {
-  std::vector<unsigned char> bytes(sizeof value);
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
-
-std::vector<unsigned char> netmask(const Cidr& network) {
-  const std::vector<unsigned char> ones(network.address().bytes().size(), 0xff);
-  const IpAddress all_ones = *IpAddress::from_bytes(ones);
-  const auto mask = Cidr(all_ones, network.prefix_length()).first();
-  return {mask.bytes().begin(), mask.bytes().end()};
-}
-
 }  // namespace
 
 std::string Condition::text() const {
@@ -259,38 +243,28 @@ std::string digest(const Conditions& conditions) {
   return all.empty() ? all : sha512_hex(all, kDigestDigits);
 }
 
-void append_expressions(std::vector<nft::Expression>& expressions, const Conditions& conditions) {
+nft::Expressions matches_of(const Conditions& conditions) {
+  nft::Expressions all;
   for (const Condition& condition : conditions) {
-    if (condition.subject == Subject::kInputInterface) {
-      expressions.emplace_back(nft::MetaLoad{NFT_META_IIFNAME});
-      // Without the zero behind it, a name is compared as the beginning of one.
-      std::vector<unsigned char> name(condition.interface.begin(), condition.interface.end());
-      if (name.back() == '*') {
-        name.pop_back();
-      } else {
-        name.resize(kLongestInterface + 1);
-      }
-      expressions.emplace_back(nft::Compare{condition.equal, name});
-    } else if (condition.subject == Subject::kMark) {
-      expressions.emplace_back(nft::MetaLoad{NFT_META_MARK});
-      if (condition.mask != 0xffffffff) {
-        expressions.emplace_back(nft::Mask{bytes_of(condition.mask)});
-      }
-      expressions.emplace_back(nft::Compare{condition.equal, bytes_of(condition.mark)});
-    } else {
-      const Cidr& network = condition.network;
-      const bool source = condition.subject == Subject::kSource;
-      const auto length = static_cast<std::uint32_t>(network.address().bytes().size());
-      const std::uint32_t source_offset = network.is_ipv4() ? 12 : 8;
-      expressions.emplace_back(nft::PayloadLoad{
-          NFT_PAYLOAD_NETWORK_HEADER, source ? source_offset : source_offset + length, length});
-      if (network.prefix_length() < network.address().bits()) {
-        expressions.emplace_back(nft::Mask{netmask(network)});
-      }
-      const auto bytes = network.address().bytes();
-      expressions.emplace_back(nft::Compare{condition.equal, {bytes.begin(), bytes.end()}});
+    const nft::Relation relation = condition.equal ? nft::Relation::kIs : nft::Relation::kIsNot;
+    nft::Expressions match;
+    switch (condition.subject) {
+      case Subject::kSource:
+        match = nft::match::source(relation, condition.network);
+        break;
+      case Subject::kDestination:
+        match = nft::match::destination(relation, condition.network);
+        break;
+      case Subject::kInputInterface:
+        match = nft::match::input_interface(relation, condition.interface);
+        break;
+      case Subject::kMark:
+        match = nft::match::mark(relation, condition.mark, condition.mask);
+        break;
     }
+    all.insert(all.end(), match.begin(), match.end());
   }
+  return all;
 }
 
 }  // namespace linnet::portmap

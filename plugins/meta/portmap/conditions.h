@@ -38,8 +38,7 @@ using Conditions = std::vector<Condition>;
 // Twelve digits that tell different conditions apart; empty for none.
 [[nodiscard]] std::string digest(const Conditions& conditions);
 
-// Expressions of a rule that goes on only where the conditions hold.
-void append_expressions(std::vector<netlink::nft::Expression>& expressions,
-                        const Conditions& conditions);
+// The part of a rule that goes on only where the conditions hold.
+[[nodiscard]] netlink::nft::Expressions matches_of(const Conditions& conditions);
 
 }  // namespace linnet::portmap

@@ -5,6 +5,7 @@
 #include "base/sha512.h"
 #include "base/text.h"
 #include "libcni/error.h"
+#include "netlink/match.h"
 
 namespace linnet::portmap {
 
@@ -14,23 +15,10 @@ namespace {
 
 using Bytes = std::vector<unsigned char>;
 
-constexpr std::size_t kPadded = 4;
-constexpr std::size_t kRecordDigits = 15;  // with the zero behind them an interface name's 16 bytes
+constexpr std::size_t kPadded = 4;         // a protocol or a port in a key
+constexpr std::size_t kRecordDigits = 15;  // with the zero after them an interface name's 16 bytes
 
 std::string_view digit_of(Family family) { return family == Family::kIpv4 ? "4" : "6"; }
-
-void append(Bytes& bytes, const IpAddress& address) {
-  bytes.insert(bytes.end(), address.bytes().begin(), address.bytes().end());
-}
-
-void append_protocol(Bytes& bytes, std::uint8_t protocol) {
-  bytes.insert(bytes.end(), {protocol, 0, 0, 0});
-}
-
-void append_port(Bytes& bytes, std::uint16_t port) {
-  bytes.insert(bytes.end(),
-               {static_cast<unsigned char>(port >> 8U), static_cast<unsigned char>(port), 0, 0});
-}
 
 std::uint16_t port_at(const Bytes& bytes, std::size_t offset) {
   return static_cast<std::uint16_t>(bytes[offset] << 8U | bytes[offset + 1]);
@@ -42,17 +30,16 @@ std::string suffix_of(const Conditions& conditions) {
 
 nft::Element redirect_element(const PortMapping& mapping, std::uint16_t offset,
                               const IpAddress& container, const std::string& comment) {
-  nft::Element element{.key = {}, .comment = comment};
-  element.key.reserve(container.bytes().size() + 2 * kPadded);
-  element.data.reserve(container.bytes().size() + kPadded);
-  if (mapping.host_ip && !mapping.host_ip->is_unspecified()) {
-    append(element.key, *mapping.host_ip);
-  }
-  append_protocol(element.key, mapping.protocol);
-  append_port(element.key, static_cast<std::uint16_t>(mapping.host_port + offset));
-  append(element.data, container);
-  append_port(element.data, static_cast<std::uint16_t>(mapping.container_port + offset));
-  return element;
+  const bool single = mapping.host_ip && !mapping.host_ip->is_unspecified();
+  const auto host_port = static_cast<std::uint16_t>(mapping.host_port + offset);
+  const auto container_port = static_cast<std::uint16_t>(mapping.container_port + offset);
+  return {
+      .key =
+          nft::key::concatenated({single ? nft::key::address(*mapping.host_ip) : Bytes{},
+                                  nft::key::protocol(mapping.protocol), nft::key::port(host_port)}),
+      .data =
+          nft::key::concatenated({nft::key::address(container), nft::key::port(container_port)}),
+      .comment = comment};
 }
 
 // The same mapping twice is one; the same port to two places is an error.
@@ -110,10 +97,9 @@ void plan_sources(const Config& config, const Cidr& address, const std::string& 
   }
   SetElements loops{loops_set(container.family()), {}};
   for (const IpAddress& source : sources) {
-    nft::Element element{.key = {}, .comment = comment};
-    append(element.key, source);
-    append(element.key, container);
-    loops.elements.push_back(std::move(element));
+    loops.elements.push_back(
+        {.key = nft::key::concatenated({nft::key::address(source), nft::key::address(container)}),
+         .comment = comment});
   }
   plan.sources.push_back(std::move(loops));
   const Cidr from = config.masquerade_all ? Cidr(IpAddress::unspecified(container.family()), 0)
@@ -121,9 +107,8 @@ void plan_sources(const Config& config, const Cidr& address, const std::string& 
   // An address without neighbours has only itself to be told from.
   if (from.prefix_length() < container.bits()) {
     const Hairpin hairpin{from, config.mark_bit};
-    nft::Element element{.key = {}, .comment = comment};
-    append(element.key, container);
-    plan.sources.push_back({hairpin.set(), {std::move(element)}});
+    plan.sources.push_back(
+        {hairpin.set(), {{.key = nft::key::address(container), .comment = comment}}});
     plan.hairpins.push_back(hairpin);
   }
 }
@@ -190,13 +175,13 @@ Plan make_plan(const Config& config, const std::vector<Cidr>& addresses,
 }
 
 nft::Element record_of(const attach::Attachment& attachment, std::uint32_t elements) {
-  nft::Element record{.key = Bytes(32), .data = {}, .comment = {}};
-  record.comment = attach::owner_comment(attachment);
-  const std::string network = sha512_hex(attachment.network, kRecordDigits);
-  const std::string own =
-      sha512_hex(concat(attachment.ifname, ':', attachment.container_id), kRecordDigits);
-  std::ranges::copy(network, record.key.begin());
-  std::ranges::copy(own, record.key.begin() + 16);
+  nft::Element record{
+      .key = nft::key::concatenated(
+          {nft::key::ifname(sha512_hex(attachment.network, kRecordDigits)),
+           nft::key::ifname(sha512_hex(concat(attachment.ifname, ':', attachment.container_id),
+                                       kRecordDigits))}),
+      .data = {},
+      .comment = attach::owner_comment(attachment)};
   // In network order, which is how nft(8) prints the data of a map.
   for (unsigned shift = 32; shift != 0;) {
     shift -= 8;

@@ -1,137 +1,102 @@
 #include "plugins/meta/portmap/rules.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "base/transaction.h"
 #include "libcni/error.h"
+#include "plugins/attach/owned_elements.h"
 #include "plugins/meta/portmap/layout.h"
 #include "plugins/meta/portmap/waiting.h"
 
 namespace linnet::portmap {
 
 namespace nft = netlink::nft;
+namespace owned = attach::owned;
 
 namespace {
 
-// A transaction may lose races against other plugins that make the same sets; more than a few rounds mean
-// that something else is wrong.
-constexpr int kAttempts = 8;
-// Of a removal, where each round is lost to one that was faster.
-constexpr int kRemovals = 100;
-// For elements that a record counts: after so many, somebody has removed one by hand.
+// Searches for the elements that a record counts. After so many, somebody has removed one by hand.
 constexpr int kSearches = 5;
 
-bool owned(const nft::Element& element, const attach::Attachment& attachment) {
-  return attach::key_in_comment(element.comment) == attach::owner_key(attachment);
+using owned::OnTaken;
+using Key = std::vector<unsigned char>;
+// Elements by their place: set and key.
+using Index = std::map<std::pair<std::string_view, Key>, const nft::Element*>;
+
+bool is_owned(const nft::Element& element, const attach::Attachment& attachment) {
+  return owned::is_owned(element, attach::owner_key(attachment));
 }
 
-// Of everything that is planned, what is there, whoever has it.
-Elements find_planned(nft::NftSocket& socket, const Plan& plan) {
-  std::vector<nft::ElementKey> keys = {{kAttachmentsMap, plan.record.key}};
-  for (const auto* lists : {&plan.ports, &plan.sources}) {
-    for (const SetElements& list : *lists) {
+// All that is planned. Ports that another network of the container has wait for it; of an address the newest owner has
+// the elements.
+Elements elements_of(const Plan& plan) {
+  Elements elements;
+  elements.reserve(plan.size() + 1);
+  const auto append = [&](const std::vector<SetElements>& lists, OnTaken on_taken) {
+    for (const SetElements& list : lists) {
       for (const nft::Element& element : list.elements) {
-        keys.push_back({list.set, element.key});
+        elements.push_back({kTable, list.set, element, on_taken});
       }
     }
-  }
-  std::vector<std::optional<nft::Element>> found = socket.find_elements(kTable, keys);
-  Elements present;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (found[i]) {
-      present[keys[i].set].push_back(*std::move(found[i]));
-    }
-  }
-  return present;
+  };
+  append(plan.ports, OnTaken::kWait);
+  append(plan.sources, OnTaken::kReplace);
+  elements.push_back({kTable, kAttachmentsMap, plan.record, OnTaken::kReplace});
+  return elements;
 }
 
 Elements search(nft::NftSocket& socket, const std::function<bool(const nft::Element&)>& wanted) {
-  Elements found;
-  for (const std::string& set : socket.list_sets(kTable)) {
-    for (nft::Element& element : socket.list_elements(kTable, set)) {
-      if (wanted(element)) {
-        found[set].push_back(std::move(element));
-      }
-    }
-  }
-  return found;
+  return owned::search(socket, {&kTable, 1}, wanted);
 }
 
 // Whether all that the attachment's record counts is there. The record comes and goes in one transaction with what
 // it counts.
 bool is_complete(const Elements& found) {
-  std::size_t count = 0;
-  for (const auto& [set, elements] : found) {
-    count += elements.size();
-  }
-  const auto record = found.find(kAttachmentsMap);
-  const bool recorded = record != found.end() && !record->second.empty();
-  return recorded ? count == 1 + count_in(record->second.front()) : count == 0;
+  const auto record = std::ranges::find(found, kAttachmentsMap, &owned::Element::set);
+  return record == found.end() ? found.empty() : found.size() == 1 + count_in(record->element);
 }
 
 // Everything that the attachment owns.
 Elements find_owned(nft::NftSocket& socket, const Plan& plan,
                     const attach::Attachment& attachment) {
-  Elements found = find_planned(socket, plan);
-  for (auto& [set, elements] : found) {
-    std::erase_if(elements,
-                  [&](const nft::Element& element) { return !owned(element, attachment); });
-  }
+  Elements found = owned::find_present(socket, elements_of(plan));
+  const std::string key = attach::owner_key(attachment);
+  std::erase_if(found,
+                [&](const owned::Element& item) { return !owned::is_owned(item.element, key); });
   // Sets are searched one after the other: what moves up from a waiting map meanwhile may be seen in neither.
   for (int attempt = 1; !is_complete(found) && attempt <= kSearches; ++attempt) {
-    found = search(socket, [&](const nft::Element& element) { return owned(element, attachment); });
+    found =
+        search(socket, [&](const nft::Element& element) { return owned::is_owned(element, key); });
   }
   return found;
 }
 
-void remove(nft::Transaction& transaction, const Elements& elements) {
-  for (const auto& [set, list] : elements) {
-    transaction.remove_elements(kTable, set, list);
-  }
-}
-
 std::vector<Redirect> redirects_in(const Elements& elements) {
   std::vector<Redirect> redirects;
-  for (const auto& [set, list] : elements) {
-    for (const nft::Element& element : list) {
-      if (const std::optional<Redirect> redirect = redirect_of(set, element)) {
-        redirects.push_back(*redirect);
-      }
+  for (const owned::Element& item : elements) {
+    if (const std::optional<Redirect> redirect = redirect_of(item.set, item.element)) {
+      redirects.push_back(*redirect);
     }
   }
   return redirects;
 }
 
-// Removes what `find` finds and lets what waits for it follow; what was removed. Who is in the way of the
-// transaction (ENOENT: an element has gone, EEXIST: a place is taken) has also moved what waits, perhaps into a
-// place that is to be removed: another round asks again.
+// What waits for their places follows. Another plugin that is in the way has also moved what waits, perhaps into a
+// place that is to be removed: another round finds it.
 Elements remove_found(nft::NftSocket& socket, const std::function<Elements()>& find) {
-  for (int attempt = 1;; ++attempt) {
-    Elements found = find();
-    nft::Transaction transaction;
-    remove(transaction, found);
-    if (transaction.empty()) {
-      return found;
-    }
-    let_waiting_follow(socket, found, transaction);
-    const netlink::Ack ack = socket.commit(std::move(transaction));
-    if (ack.ok()) {
-      return found;
-    }
-    if (attempt == kRemovals || (ack.error != ENOENT && ack.error != EEXIST)) {
-      throw netlink::Error(ack, "remove elements from nftables table linnet_portmap");
-    }
-  }
+  return owned::remove_all(socket, find, [&](nft::Transaction& transaction, const Elements& gone) {
+    let_waiting_follow(socket, transaction, gone);
+  });
 }
 
-// "container c1 (net: net1, if: eth0)" from the words behind the key of a comment.
+// "the attachment net: net1, if: eth0, id: c1" from the words after the key of a comment.
 std::string owner_in(const nft::Element& element) {
   const std::size_t comma = element.comment.find(", ");
   return comma == std::string::npos
@@ -140,22 +105,21 @@ std::string owner_in(const nft::Element& element) {
 }
 
 void refuse_ports_of_others(const Elements& present, const attach::Attachment& attachment) {
-  for (const auto& [set, list] : present) {
-    for (const nft::Element& element : list) {
-      const std::optional<Redirect> redirect = redirect_of(set, element);
-      if (redirect && !attach::is_of_container(element.comment, attachment.container_id)) {
-        throw cni::Error(
-            cni::Code::kInvalidNetworkConfig,
-            concat("\"runtimeConfig.portMappings\": ", redirect->text(), " is redirected to ",
-                   redirect->container.text(), " for ", owner_in(element),
-                   ": choose another hostPort or hostIP, or detach that container"));
-      }
+  for (const auto& [table, set, element, on_taken] : present) {
+    const std::optional<Redirect> redirect = redirect_of(set, element);
+    if (redirect && !attach::is_of_container(element.comment, attachment.container_id)) {
+      throw cni::Error(
+          cni::Code::kInvalidNetworkConfig,
+          concat("\"runtimeConfig.portMappings\": ", redirect->text(), " is redirected to ",
+                 redirect->container.text(), " for ", owner_in(element),
+                 ": choose another hostPort or hostIP, or detach that container"));
     }
   }
 }
 
-void add_missing_sets(nft::Transaction& transaction, const Plan& plan,
-                      const std::vector<std::string>& present) {
+void add_missing_sets(nft::NftSocket& socket, nft::Transaction& transaction, const Plan& plan,
+                      const Elements& placed) {
+  const std::vector<std::string> present = socket.list_sets(kTable);
   const auto missing = [&](const std::string& set) {
     return std::ranges::find(present, set) == present.end();
   };
@@ -172,85 +136,89 @@ void add_missing_sets(nft::Transaction& transaction, const Plan& plan,
       add_hairpin(transaction, hairpin);
     }
   }
-  for (const SetElements& list : plan.ports) {
-    if (is_waiting_map(list.set) && missing(list.set)) {
-      add_waiting_map(transaction, list.set);
+  std::set<std::string> waiting;
+  for (const owned::Element& item : placed) {
+    if (is_waiting_map(item.set) && missing(item.set) && waiting.insert(item.set).second) {
+      add_waiting_map(transaction, item.set);
     }
   }
-}
-
-// What is in the way of a plan: all of the attachment's own, and what dead owners of its addresses left.
-struct Obstacles {
-  Elements elements;
-  Elements taken;  // ports that another attachment of the container has
-};
-
-Obstacles find_obstacles(nft::NftSocket& socket, const Plan& plan,
-                         const attach::Attachment& attachment) {
-  const Elements present = find_planned(socket, plan);
-  refuse_ports_of_others(present, attachment);
-  Obstacles obstacles{find_owned(socket, plan, attachment), {}};
-  for (const auto& [set, list] : present) {
-    for (const nft::Element& element : list) {
-      if (!owned(element, attachment)) {
-        (redirect_of(set, element) ? obstacles.taken : obstacles.elements)[set].push_back(element);
-      }
-    }
-  }
-  return obstacles;
 }
 
 void put_rules(nft::NftSocket& socket, const Plan& plan, const attach::Attachment& attachment) {
-  bool with_sets = false;
-  Elements obstacles;
-  std::optional<Plan> behind;  // others of the container
-  for (int attempt = 1;; ++attempt) {
-    const Plan& placed = behind ? *behind : plan;
-    nft::Transaction transaction;
-    if (with_sets) {
-      add_missing_sets(transaction, placed, socket.list_sets(kTable));
-    }
-    remove(transaction, obstacles);
-    for (const auto* lists : {&placed.ports, &placed.sources}) {
-      for (const SetElements& list : *lists) {
-        transaction.add_elements(kTable, list.set, list.elements);
-      }
-    }
-    transaction.add_element(kTable, kAttachmentsMap, placed.record);
-    if (attempt == kAttempts) {
-      socket.execute(std::move(transaction));
-      return;
-    }
-    const netlink::Ack ack = socket.commit(std::move(transaction));
-    if (ack.ok()) {
-      return;
-    }
-    if (ack.error != ENOENT && ack.error != EEXIST) {
-      throw netlink::Error(ack, "publish ports in nftables table linnet_portmap");
-    }
-    // ENOENT: a set is missing, or an obstacle has gone. EEXIST: there is an obstacle, or somebody made
-    // the set first.
-    with_sets = ack.error == ENOENT;
-    Obstacles found = find_obstacles(socket, plan, attachment);
-    behind.reset();
-    if (!found.taken.empty()) {
-      behind = move_to_waiting(socket, plan, found.taken, attachment);
-    }
-    obstacles = std::move(found.elements);
-  }
+  owned::put(socket, elements_of(plan),
+             {.make_sets =
+                  [&](nft::Transaction& transaction, const Elements& placed) {
+                    add_missing_sets(socket, transaction, plan, placed);
+                  },
+              .find_stale = [&] { return find_owned(socket, plan, attachment); },
+              .before_replacing =
+                  [&](const Elements& present) { refuse_ports_of_others(present, attachment); },
+              .place_waiting = [&](const Elements& ports) { return place_waiting(socket, ports); },
+              .what = "publish ports in nftables table linnet_portmap"});
 }
 
-// Those of the attachment in maps for the ones that wait, under the names of the maps they wait for.
+// Those of the attachment that wait, under the names of the maps they wait for.
 Elements find_waiting(nft::NftSocket& socket, const attach::Attachment& attachment) {
-  Elements waiting;
-  for (auto& [set, list] :
-       search(socket, [&](const nft::Element& element) { return owned(element, attachment); })) {
-    if (is_waiting_map(set)) {
-      std::vector<nft::Element>& all = waiting[set.substr(set.find('_') + 1)];
-      all.insert(all.end(), list.begin(), list.end());
-    }
+  Elements waiting =
+      search(socket, [&](const nft::Element& element) { return is_owned(element, attachment); });
+  std::erase_if(waiting, [](const owned::Element& item) { return !is_waiting_map(item.set); });
+  for (owned::Element& item : waiting) {
+    item.set = item.set.substr(item.set.find('_') + 1);
   }
   return waiting;
+}
+
+// What is planned and there, with the data that it has to have.
+class Presence {
+ public:
+  Presence(nft::NftSocket& socket, const Plan& plan, const attach::Attachment& attachment)
+      : owner_(attach::owner_key(attachment)),
+        present_(owned::find_present(socket, elements_of(plan))) {
+    index(present_);
+    const auto lacks = [&](const SetElements& list) {
+      return std::ranges::any_of(list.elements,
+                                 [&](const nft::Element& one) { return !has(list.set, one); });
+    };
+    if (std::ranges::any_of(plan.ports, lacks)) {
+      waiting_ = find_waiting(socket, attachment);
+      index(waiting_);
+    }
+  }
+
+  [[nodiscard]] bool has(std::string_view set, const nft::Element& wanted) const {
+    const auto found = index_.find({set, wanted.key});
+    return found != index_.end() && found->second->data == wanted.data;
+  }
+
+ private:
+  void index(const Elements& elements) {
+    for (const owned::Element& item : elements) {
+      if (owned::is_owned(item.element, owner_)) {
+        index_.try_emplace({item.set, item.element.key}, &item.element);
+      }
+    }
+  }
+
+  std::string owner_;
+  Elements present_;
+  Elements waiting_;
+  Index index_;
+};
+
+attach::Problems fixed_rule_problems(nft::NftSocket& socket, const Plan& plan) {
+  attach::Problems problems;
+  std::map<std::string, std::vector<nft::Rule>> rules;
+  for (const FixedRule& wanted : rules_for(plan)) {
+    if (!rules.contains(wanted.chain)) {
+      rules[wanted.chain] = socket.list_rules(kTable, wanted.chain);
+    }
+    const std::vector<nft::Rule>& chain = rules[wanted.chain];
+    if (std::ranges::find(chain, wanted.comment, &nft::Rule::comment) == chain.end()) {
+      problems.push_back(concat("nftables chain ", kTable.name, " ", wanted.chain,
+                                " lacks the rule \"", wanted.comment, '"'));
+    }
+  }
+  return problems;
 }
 
 }  // namespace
@@ -258,10 +226,7 @@ Elements find_waiting(nft::NftSocket& socket, const attach::Attachment& attachme
 void add_rules(nft::NftSocket& socket, const Plan& plan, const attach::Attachment& attachment) {
   try {
     put_rules(socket, plan, attachment);
-  } catch (const netlink::Error&) {
-    throw;
-  } catch (const SystemError&) {
-    // The kernel's answer is lost, and with it whether it did what it was asked.
+  } catch (const netlink::AnswerLost&) {
     Transaction undo;
     undo.undo_with("remove published ports", [&plan, &attachment] {
       nft::NftSocket again;
@@ -289,49 +254,26 @@ std::vector<Redirect> collect_rules(nft::NftSocket& socket, const std::string& n
 attach::Problems rule_problems(nft::NftSocket& socket, const Plan& plan,
                                const attach::Attachment& attachment) {
   attach::Problems problems;
-  Elements present = find_planned(socket, plan);
-  const auto has = [&](const std::string& set, const nft::Element& wanted) {
-    const auto list = present.find(set);
-    return list != present.end() &&
-           std::ranges::any_of(list->second, [&](const nft::Element& element) {
-             return element.key == wanted.key && element.data == wanted.data &&
-                    owned(element, attachment);
-           });
-  };
-  bool looked_for_waiting = false;
+  const Presence presence(socket, plan, attachment);
   for (const SetElements& list : plan.ports) {
     for (const nft::Element& element : list.elements) {
-      if (!has(list.set, element) && !std::exchange(looked_for_waiting, true)) {
-        for (auto& [set, waiting] : find_waiting(socket, attachment)) {
-          present[set].insert(present[set].end(), waiting.begin(), waiting.end());
-        }
-      }
-      if (!has(list.set, element)) {
+      if (!presence.has(list.set, element)) {
         problems.push_back(concat(redirect_of(list.set, element)->text(), " is not redirected"));
       }
     }
   }
   for (const SetElements& list : plan.sources) {
-    if (!std::ranges::all_of(list.elements, [&](const auto& one) { return has(list.set, one); })) {
+    if (!std::ranges::all_of(list.elements,
+                             [&](const auto& one) { return presence.has(list.set, one); })) {
       problems.push_back(concat("nftables set ", kTable.name, " ", list.set,
                                 " lacks an address of the container"));
     }
   }
-  if (!has(kAttachmentsMap, plan.record)) {
+  if (!presence.has(kAttachmentsMap, plan.record)) {
     problems.push_back(
         concat("nftables map ", kTable.name, " ", kAttachmentsMap, " lacks the attachment"));
   }
-  std::map<std::string, std::vector<nft::Rule>> rules;
-  for (const FixedRule& wanted : rules_for(plan)) {
-    if (!rules.contains(wanted.chain)) {
-      rules[wanted.chain] = socket.list_rules(kTable, wanted.chain);
-    }
-    const std::vector<nft::Rule>& chain = rules[wanted.chain];
-    if (std::ranges::find(chain, wanted.comment, &nft::Rule::comment) == chain.end()) {
-      problems.push_back(concat("nftables chain ", kTable.name, " ", wanted.chain,
-                                " lacks the rule \"", wanted.comment, '"'));
-    }
-  }
+  attach::append(problems, fixed_rule_problems(socket, plan));
   return problems;
 }
 

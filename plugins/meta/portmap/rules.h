@@ -28,7 +28,7 @@ std::vector<Redirect> remove_rules_if_present(netlink::nft::NftSocket& nft, cons
 std::vector<Redirect> collect_rules(netlink::nft::NftSocket& nft, const std::string& network,
                                     const std::set<std::string, std::less<>>& valid);
 
-// What of the plan nftables does not show.
+// The planned elements and rules that nftables lacks, one sentence each.
 [[nodiscard]] attach::Problems rule_problems(netlink::nft::NftSocket& nft, const Plan& plan,
                                              const attach::Attachment& attachment);
 

@@ -3,32 +3,28 @@
 // reads, with the same keys and data, until the first has gone.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "netlink/nftables.h"
-#include "plugins/meta/portmap/plan.h"
+#include "plugins/attach/owned_elements.h"
 
 namespace linnet::portmap {
 
-// The name of a set to elements of it.
-using Elements = std::map<std::string, std::vector<netlink::nft::Element>>;
+using attach::owned::Elements;
 
 [[nodiscard]] bool is_waiting_map(std::string_view set);
 // The map of those that ports or host_ports map `set` lacks.
 [[nodiscard]] std::string waiting_map(std::size_t rank, std::string_view set);
 void add_waiting_map(netlink::nft::Transaction& transaction, const std::string& name);
 
-// `plan` with its ports that `taken` has in places where nobody else's wait. Throws
+// Puts ports whose places others have into maps where nobody else waits for them. Throws
 // cni::Error(kInvalidNetworkConfig) when there is none left.
-[[nodiscard]] Plan move_to_waiting(netlink::nft::NftSocket& nft, Plan plan, const Elements& taken,
-                                   const attach::Attachment& attachment);
+[[nodiscard]] Elements place_waiting(netlink::nft::NftSocket& nft, const Elements& ports);
 
 // Appends to `transaction`, which removes `gone`, that what waits for their places takes them. One round trip
 // where nothing waits.
-void let_waiting_follow(netlink::nft::NftSocket& nft, const Elements& gone,
-                        netlink::nft::Transaction& transaction);
+void let_waiting_follow(netlink::nft::NftSocket& nft, netlink::nft::Transaction& transaction,
+                        const Elements& gone);
 
 }  // namespace linnet::portmap

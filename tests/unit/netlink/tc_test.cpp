@@ -5,15 +5,11 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 
-#include "netlink/message.h"
-#include "netlink/parse.h"
+#include "netlink/internal/parse.h"
+#include "tests/unit/netlink/sample_message.h"
 
 namespace linnet::netlink {
 namespace {
-
-const nlmsghdr* raw(const Message& message) {
-  return reinterpret_cast<const nlmsghdr*>(message.raw().data());
-}
 
 // A megabyte a second: 10,000 bytes take 10 ms, 156,250 ticks of 64 ns.
 TEST(TokenBucket, IsComparedByTheTimeOfItsBurst) {
@@ -49,16 +45,13 @@ TEST(ParseQdisc, ReadsATokenBucketWithARateOfMoreThan32Bits) {
   values.limit = 9;
   values.buffer = 8;
   const std::uint64_t rate = 0x1234567890;
-  const auto bytes = [](const auto& value) {
-    return std::span(reinterpret_cast<const unsigned char*>(&value), sizeof value);
-  };
   tcmsg header{};
   header.tcm_handle = 0x10000;
-  Message message(RTM_NEWQDISC, 0);
+  SampleMessage message(RTM_NEWQDISC);
   message.header(header).text(TCA_KIND, "tbf").nest(TCA_OPTIONS, [&] {
-    message.bytes(TCA_TBF_PARMS, bytes(values)).bytes(TCA_TBF_RATE64, bytes(rate));
+    message.value(TCA_TBF_PARMS, values).value(TCA_TBF_RATE64, rate);
   });
-  const std::optional<Qdisc> qdisc = parse_qdisc(raw(message));
+  const std::optional<Qdisc> qdisc = parse_qdisc(message.get());
   ASSERT_TRUE(qdisc && qdisc->token_bucket);
   EXPECT_EQ(qdisc->kind, "tbf");
   EXPECT_EQ(qdisc->handle, 0x10000U);
@@ -68,23 +61,23 @@ TEST(ParseQdisc, ReadsATokenBucketWithARateOfMoreThan32Bits) {
 }
 
 TEST(ParseQdisc, GivesNothingForOtherMessagesAndHeadersCutOff) {
-  EXPECT_FALSE(parse_qdisc(raw(Message(RTM_NEWQDISC, 0))));
-  EXPECT_FALSE(parse_ingress_filter(raw(Message(RTM_NEWTFILTER, 0))));
-  Message other(RTM_NEWQDISC, 0);
-  other.header(tcmsg{});
-  EXPECT_TRUE(parse_qdisc(raw(other)));
-  EXPECT_FALSE(parse_ingress_filter(raw(other)));
+  EXPECT_FALSE(parse_qdisc(SampleMessage(RTM_NEWQDISC).get()));
+  EXPECT_FALSE(parse_ingress_filter(SampleMessage(RTM_NEWTFILTER).get()));
+  SampleMessage other(RTM_NEWQDISC);
+  other.header(tcmsg{}).text(TCA_KIND, "fq");
+  EXPECT_TRUE(parse_qdisc(other.get()));
+  EXPECT_FALSE(parse_ingress_filter(other.get()));
 }
 
 TEST(ParseIngressFilter, LeavesOutHashTablesAndShowsFiltersThatRedirectNowhere) {
-  Message table(RTM_NEWTFILTER, 0);
+  SampleMessage table(RTM_NEWTFILTER);
   table.header(tcmsg{}).text(TCA_KIND, "u32").nest(TCA_OPTIONS, [&] {
     table.u32(TCA_U32_DIVISOR, 1);
   });
-  EXPECT_FALSE(parse_ingress_filter(raw(table)));
-  Message other(RTM_NEWTFILTER, 0);
+  EXPECT_FALSE(parse_ingress_filter(table.get()));
+  SampleMessage other(RTM_NEWTFILTER);
   other.header(tcmsg{}).text(TCA_KIND, "bpf").nest(TCA_OPTIONS, [&] { other.u32(1, 1); });
-  const std::optional<IngressFilter> filter = parse_ingress_filter(raw(other));
+  const std::optional<IngressFilter> filter = parse_ingress_filter(other.get());
   ASSERT_TRUE(filter);
   EXPECT_EQ(filter->kind, "bpf");
   EXPECT_FALSE(filter->redirect_to);
