@@ -193,7 +193,7 @@ TEST_F(Sbr, AnAddThatFailsChangesNothing) {
               .ifname = "eth1",
               .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}},
               .wrapper = {"strace", "-o", "/run/trace", "-e",
-                          "inject=recvmmsg:error=ENOBUFS:when=" + std::to_string(nth)}});
+                          "inject=recvmmsg:error=EIO:when=" + std::to_string(nth)}});
     if (output.exit_code == 0) {
       EXPECT_GT(nth, 4);
       break;
