@@ -86,6 +86,26 @@ class Many : public TrafficTest {
   }
 };
 
+TEST_F(Many, RoutesOfOneAddAreAllThere) {
+  make_container("c1");
+  Json routes = Json::array();
+  for (int i = 0; i < kMany; ++i) {
+    routes.push_back({{"dst", concat("11.", i / 250, ".", i % 250, ".0/24")}});
+  }
+  const Json conf = {
+      {"cniVersion", "1.1.0"},
+      {"name", "net1"},
+      {"type", "ptp"},
+      {"ipam",
+       {{"type", "static"},
+        {"addresses", {{{"address", "10.1.1.1/24"}, {"gateway", "10.1.1.254"}}}},
+        {"routes", routes}}}};
+  static_cast<void>(add(conf, "c1"));
+  EXPECT_EQ(ip("c1", {"route", "show", "root", "11.0.0.0/8"}).size(), std::size_t{kMany});
+  const ProgramOutput output = call({.verb = "DEL", .conf = conf});
+  EXPECT_EQ(output.exit_code, 0) << output.standard_output;
+}
+
 TEST_F(Many, StaleElementsAreCollected) {
   const Json conf = with(bridge_conf(), {{"ipMasq", true}});
   make_container("c1");
