@@ -1,6 +1,6 @@
 #include "netlink/link.h"
 
-// In front of the kernel's headers, which then leave out what it defines.
+// Before the kernel's headers, which then leave out what it defines.
 #include <netinet/in.h>
 
 #include <linux/if.h>

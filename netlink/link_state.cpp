@@ -1,4 +1,4 @@
-// In front of the kernel's headers, which then leave out what it defines.
+// Before the kernel's headers, which then leave out what it defines.
 #include <netinet/in.h>
 
 #include <linux/if.h>
